@@ -1,0 +1,103 @@
+"""
+Every event, as a typed constant.
+
+Numbers and names that Exchange defined keep both, and their meaning; ours start at 12101.  The prose
+is one Markdown file per event and language in `mailtrust/texts/`.
+"""
+
+from __future__ import annotations
+
+from mailtrust.core.model.event import Category, Event, Severity
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFORMATION
+_TRANSPORT, _DIRECTORY, _ROTATION = Category.TRANSPORT_SERVICE, Category.DIRECTORY, Category.ROTATION
+
+
+def _exchange(
+    code: int, name: str, severity: Severity, category: Category, *parameters: str, causes: tuple[str, ...] = ()
+) -> Event:
+    return Event(code, name, severity, category, parameters, causes, f"MSExchangeTransport {code}")
+
+
+NO_CERTIFICATE, NOT_ENABLED = "no-certificate", "not-enabled"
+NOT_WRITTEN, OVERDUE = "not-written", "overdue"
+
+PEER_NOT_TRUSTED_INBOUND = _exchange(
+    1036, "SmtpReceiveDirectTrustFailed", _E, Category.SMTP_RECEIVE, "subject", "fingerprint", "address"
+)
+PEER_NOT_TRUSTED_OUTBOUND = _exchange(
+    2018, "SmtpSendDirectTrustFailed", _E, Category.SMTP_SEND, "subject", "fingerprint", "address"
+)
+CERTIFICATE_MISSING = _exchange(
+    12012, "InternalTransportCertificateMissingInAD", _E, _TRANSPORT, "replica",
+    causes=(NO_CERTIFICATE, NOT_ENABLED, NOT_WRITTEN, OVERDUE),
+)  # fmt: skip
+NOT_IN_STORE = _exchange(
+    12013, "CannotLoadInternalTransportCertificateFromStore", _E, _TRANSPORT, "fingerprint", "replica"
+)
+STARTTLS_NOT_IN_STORE = _exchange(
+    12014, "CannotLoadSTARTTLSCertificateFromStore", _E, _TRANSPORT, "name", "connector"
+)
+EXPIRED = _exchange(
+    12015, "InternalTransportCertificateExpired", _E, _TRANSPORT, "fingerprint", "not_after"
+)
+STARTTLS_EXPIRED = _exchange(12016, "STARTTLSCertificateExpired", _E, _TRANSPORT, "name", "fingerprint")
+EXPIRES_SOON = _exchange(
+    12017, "InternalTransportCertificateExpiresSoon", _W, _TRANSPORT, "fingerprint", "not_after", "hours"
+)
+STARTTLS_EXPIRES_SOON = _exchange(
+    12018, "STARTTLSCertificateExpiresSoon", _W, _TRANSPORT, "name", "fingerprint", "hours"
+)
+PEER_EXPIRED = _exchange(
+    12019, "RemoteInternalTransportCertificateExpired", _W, _TRANSPORT, "fingerprint", "not_after"
+)
+PEER_STARTTLS_EXPIRED = _exchange(
+    12020, "RemoteSTARTTLSCertificateExpired", _W, _TRANSPORT, "subject"
+)
+CORRUPTED = _exchange(
+    12022, "InternalTransportCertificateCorruptedInAD", _E, _TRANSPORT, "replica", "digest"
+)
+FALLBACK_TO_NAME = _exchange(
+    12023, "CannotLoadInternalTransportCertificateFallbackServerFQDN", _W, _TRANSPORT, "fingerprint", "used"
+)
+FALLBACK_TO_EPHEMERAL = _exchange(
+    12024, "CannotLoadIntTransportCertificateFallbackEphemeralCertificate", _W, _TRANSPORT, "fingerprint", "used"
+)
+
+REPLICATING = Event(
+    12101, "PublishedCertificateReplicating", _I, _DIRECTORY, ("fingerprint", "replica", "until")
+)
+REPLICA_BEHIND = Event(12102, "ReplicaBehind", _W, _DIRECTORY, ("fingerprint", "replica"))
+REPLICA_UNREADABLE = Event(12103, "ReplicaUnreadable", _W, _DIRECTORY, ("replica", "why"))
+PRESENTED_NOT_PUBLISHED = Event(
+    12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint")
+)
+PRESENTED_NOT_CURRENT = Event(
+    12105, "PresentedNotCurrent", _W, _TRANSPORT, ("fingerprint", "current", "endpoint")
+)
+STRANGER_PUBLISHED = Event(12106, "StrangerPublished", _E, _DIRECTORY, ("fingerprint", "replica"))
+KEY_SHARED = Event(12107, "KeyShared", _E, _DIRECTORY, ("fingerprint", "others"))
+NO_SUCCESSOR = Event(12108, "NoSuccessor", _I, _ROTATION)
+ROTATION_BLOCKED = Event(12109, "RotationBlocked", _W, _ROTATION, ("fingerprint", "gate"))
+REPLICA_WENT_BACK = Event(12110, "ReplicaWentBack", _W, _DIRECTORY, ("fingerprint", "replica"))
+SNAPSHOT_STALE = Event(12111, "SnapshotStale", _E, _TRANSPORT, ("replica", "taken_at"))
+WEAK_KEY = Event(12113, "WeakKey", _W, _TRANSPORT, ("fingerprint", "weakness"))
+NAMES_DIFFER = Event(12114, "NamesDiffer", _W, _TRANSPORT, ("fingerprint", "names"))
+KEY_EXPOSED = Event(12115, "KeyExposed", _E, _TRANSPORT, ("file",))
+SERVER_UNREACHABLE = Event(12116, "ServerUnreachable", _E, _TRANSPORT, ("endpoint", "why"))
+TLS_NOT_OFFERED = Event(12117, "TLSNotOffered", _E, _TRANSPORT, ("endpoint",))
+CLIENT_CERTIFICATE_NOT_ASKED = Event(
+    12118, "ClientCertificateNotAsked", _E, _TRANSPORT, ("endpoint",)
+)
+
+CATALOG: tuple[Event, ...] = (
+    PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
+    CERTIFICATE_MISSING, NOT_IN_STORE, STARTTLS_NOT_IN_STORE, EXPIRED, STARTTLS_EXPIRED, EXPIRES_SOON,
+    STARTTLS_EXPIRES_SOON, PEER_EXPIRED, PEER_STARTTLS_EXPIRED, CORRUPTED, FALLBACK_TO_NAME,
+    FALLBACK_TO_EPHEMERAL,
+    REPLICATING, REPLICA_BEHIND, REPLICA_UNREADABLE, PRESENTED_NOT_PUBLISHED, PRESENTED_NOT_CURRENT,
+    STRANGER_PUBLISHED, KEY_SHARED, NO_SUCCESSOR, ROTATION_BLOCKED, REPLICA_WENT_BACK, SNAPSHOT_STALE,
+    WEAK_KEY, NAMES_DIFFER, KEY_EXPOSED, SERVER_UNREACHABLE, TLS_NOT_OFFERED, CLIENT_CERTIFICATE_NOT_ASKED,
+)  # fmt: skip
+
+BY_CODE = {event.code: event for event in CATALOG}

@@ -1,0 +1,221 @@
+"""
+One look at one place, and everything that is known of a server: the view.
+
+A sighting whose *found* is None could not look, and *why* says what stopped it.  That is never
+"nothing is there", which is an empty *found*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin
+from mailtrust.core.model.server import Endpoint, ServerName
+
+
+class Slot(StrEnum):
+    """What a certificate in the store is for."""
+
+    CURRENT = "current"
+    NEXT = "next"
+    PREVIOUS = "previous"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A certificate in the server's own store."""
+
+    certificate: Certificate
+    slot: Slot
+    arrived_at: datetime
+    has_key: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A certificate on a server's entry at one replica."""
+
+    certificate: Certificate
+    published_at: datetime
+    """When it was first published anywhere, by the directory's own record; it travels with the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unparsable:
+    """A published value that is no certificate.  Its digest names it, as a fingerprint would."""
+
+    digest: Fingerprint
+    size_bytes: int
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSighting:
+    """One look into a server's store."""
+
+    server: ServerName
+    place: str
+    """The store's folder."""
+    found: tuple[Installed, ...] | None
+    seen_at: datetime
+    why: str = ""
+    exposed: tuple[str, ...] = ()
+    """Key files that others than their owner can read."""
+
+    @property
+    def pins(self) -> frozenset[Pin]:
+        """The keys of every certificate found, whatever its slot; empty where we could not look."""
+        return frozenset(one.certificate.pin for one in self.found or ())
+
+
+class WireFailure(StrEnum):
+    """Why a look at the wire found nothing."""
+
+    UNREACHABLE = "unreachable"
+    """No name, no connection, no SMTP greeting, or silence."""
+    NOT_OFFERED = "tls-not-offered"
+    """SMTP answered and offered neither verb."""
+    HANDSHAKE = "handshake"
+    """TLS began and did not finish."""
+    NO_ANSWER = "not-probed"
+    """We did not look, for a reason of our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireSighting:
+    """One look at one endpoint, in a finished TLS handshake."""
+
+    server: ServerName
+    endpoint: Endpoint
+    found: tuple[Certificate, ...] | None
+    """The leaf that was presented; never more than one in one look."""
+    seen_at: datetime
+    why: str = ""
+    failure: WireFailure | None = None
+    phase: str = "done"
+    """How far it came: resolve, connect, banner, ehlo, starttls, handshake, done."""
+    verb: str = ""
+    """``STARTTLS`` or ``X-ANONYMOUSTLS``."""
+    protocol: str = ""
+    """``TLSv1.3`` and so on."""
+    asks_client_certificate: bool | None = None
+    """None where the handshake did not come that far."""
+
+    @property
+    def place(self) -> str:
+        """The endpoint, as people write it."""
+        return str(self.endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSighting:
+    """One look at one server's entry on one replica."""
+
+    server: ServerName
+    place: str
+    """The replica's URL."""
+    found: tuple[Published, ...] | None
+    seen_at: datetime
+    why: str = ""
+    unparsable: tuple[Unparsable, ...] = ()
+    withdrawn: Mapping[Fingerprint, datetime] = field(default_factory=dict)
+    """What was taken out here for good, and when.  It never returns."""
+    withdrawn_pins: frozenset[Pin] = frozenset()
+    """Compromised keys: whatever certificate carries them is withdrawn too."""
+    listeners: tuple[Endpoint, ...] = ()
+    """Where the server says that it presents."""
+    home: bool = False
+    primary: bool = False
+
+    @property
+    def pins(self) -> frozenset[Pin]:
+        """The keys published here; empty where we could not look."""
+        return frozenset(one.certificate.pin for one in self.found or ())
+
+    def publication(self, pin: Pin) -> Published | None:
+        """The earliest certificate found here with that key."""
+        held = [one for one in self.found or () if one.certificate.pin == pin]
+        return min(held, key=lambda one: one.published_at, default=None)
+
+
+Sighting = StoreSighting | WireSighting | ReplicaSighting
+_AnySighting = TypeVar("_AnySighting", StoreSighting, WireSighting, ReplicaSighting)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that was done here, from the journal."""
+
+    what: str
+    """``enable``, ``present``, ``withdraw``, …"""
+    server: ServerName
+    fingerprint: Fingerprint
+    done_at: datetime
+    place: str = ""
+    """The replica it was done at, where there was one."""
+    failed: str = ""
+    """Why it did not come to its end; empty when it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the journal remembers: acts, and where a certificate was first seen."""
+
+    acts: tuple[Act, ...] = ()
+    """Oldest first."""
+    first_seen: Mapping[tuple[ServerName, str, Fingerprint], datetime] = field(default_factory=dict)
+    """By server, place (endpoint or replica URL) and fingerprint."""
+    readable: bool = True
+    """False where the journal could not be read: then "never enabled here" cannot be said."""
+
+    def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
+        """The latest act of that kind on that certificate."""
+        wanted = (what, server, fingerprint)
+        found = [act for act in self.acts if (act.what, act.server, act.fingerprint) == wanted]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What we know: the latest look at every place, and what the journal remembers."""
+
+    latest: Mapping[ServerName, Mapping[tuple[type, str], Sighting]] = field(default_factory=dict)
+    """By server, then by kind of sighting and place: a fleet's questions cost no more per server."""
+    history: History = field(default_factory=History)
+
+    def see(self, looks: Iterable[Sighting]) -> View:
+        """This view with new looks folded in; the latest look at a place stands for it."""
+        latest: dict[ServerName, dict[tuple[type, str], Sighting]] = {
+            server: dict(places) for server, places in self.latest.items()
+        }
+        for look in looks:
+            latest.setdefault(look.server, {})[type(look), look.place] = look
+        return View(latest, self.history)
+
+    def servers(self) -> tuple[ServerName, ...]:
+        """Everyone that was looked at, in alphabetical order."""
+        return tuple(sorted(self.latest))
+
+    def store(self, server: ServerName) -> StoreSighting | None:
+        """The look into that server's own store; None where it is not ours to look into."""
+        return next(self._of(StoreSighting, server), None)
+
+    def wires(self, server: ServerName) -> tuple[WireSighting, ...]:
+        """One sighting per endpoint, in the order in which they were first seen."""
+        return tuple(self._of(WireSighting, server))
+
+    def replicas(self, server: ServerName) -> tuple[ReplicaSighting, ...]:
+        """One sighting per replica, in the order in which they were first seen."""
+        return tuple(self._of(ReplicaSighting, server))
+
+    def home(self, server: ServerName) -> ReplicaSighting | None:
+        """The look at the replica that we read."""
+        return next((look for look in self.replicas(server) if look.home), None)
+
+    def _of(self, kind: type[_AnySighting], server: ServerName) -> Iterator[_AnySighting]:
+        return (look for look in self.latest.get(server, {}).values() if isinstance(look, kind))

@@ -1,0 +1,83 @@
+"""
+The protocol that every directory speaks, whatever stands behind it.
+
+A directory is a set of *replicas* that come to agree.  We write at one of them, and look at every one
+by itself, because the disease we cure is that they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from mailtrust.core.model.certificate import Fingerprint, Pin
+from mailtrust.core.model.server import Endpoint, ServerName
+from mailtrust.core.model.sighting import ReplicaSighting
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """One replica as a whole, for `directory show`."""
+
+    url: str
+    readable: bool
+    why: str = ""
+    """What stopped us; empty when it is readable."""
+    servers: int = 0
+    values: int = 0
+    """Published and not withdrawn, parsable or not."""
+    withdrawn: int = 0
+    changed_at: datetime | None = None
+    """The latest publication or withdrawal it knows of."""
+
+
+class Replica(Protocol):
+    """
+    One directory server.
+
+    Every method takes at most its *timeout*.  All may be repeated: publishing what is published and
+    withdrawing what is withdrawn change nothing.  Raises: DirectoryUnavailable when it cannot be asked,
+    PublishRefused when it answered no.  Nothing else.  `look` and `state` never raise.
+    """
+
+    url: str
+    takes_writes: bool
+    """Whether a value may be written here, besides at the primary."""
+    holds_many: bool
+    """Whether an entry holds several values, so that publishing does not erase the old one."""
+
+    async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
+        """
+        One sighting per server asked for, in their order; None: every server with an entry, by name.
+
+        A server without an entry has an empty sighting.  A replica that cannot be read gives a sighting
+        with ``found=None`` for each server asked for; asked for all, it gives none: see `state` for why.
+        `home` and `primary` are left False: the caller knows.
+        """
+
+    async def publish(
+        self, server: ServerName, value: bytes, now: datetime, listeners: Sequence[Endpoint] | None = None
+    ) -> None:
+        """
+        Put *value* (a DER certificate, or any bytes) on the server's entry, and read it back.
+
+        *listeners*, when not None, replace those published before.  Raises: PublishRefused also for a
+        value, or a certificate whose key, was withdrawn: what was withdrawn never returns.
+        """
+
+    async def withdraw(self, server: ServerName, fingerprint: Fingerprint, now: datetime) -> None:
+        """Take a value (parsable or not) out for good."""
+
+    async def withdraw_key(self, server: ServerName, pin: Pin, now: datetime) -> None:
+        """Take a compromised key out for good, with every certificate that carries it."""
+
+    async def state(self) -> ReplicaState:
+        """The replica as a whole."""
+
+    def watch(self, every: timedelta) -> AsyncIterator[None]:
+        """Yields whenever something may have changed here; polling takes *every* between looks."""
+
+    async def close(self) -> None:
+        """Let go of files and sockets; afterwards the replica is not used again."""
