@@ -14,7 +14,12 @@ _TRANSPORT, _DIRECTORY, _ROTATION = Category.TRANSPORT_SERVICE, Category.DIRECTO
 
 
 def _exchange(
-    code: int, name: str, severity: Severity, category: Category, *parameters: str, causes: tuple[str, ...] = ()
+    code: int,
+    name: str,
+    severity: Severity,
+    category: Category,
+    *parameters: str,
+    causes: tuple[str, ...] = (),
 ) -> Event:
     return Event(code, name, severity, category, parameters, causes, f"MSExchangeTransport {code}")
 
@@ -38,9 +43,7 @@ NOT_IN_STORE = _exchange(
 STARTTLS_NOT_IN_STORE = _exchange(
     12014, "CannotLoadSTARTTLSCertificateFromStore", _E, _TRANSPORT, "name", "connector"
 )
-EXPIRED = _exchange(
-    12015, "InternalTransportCertificateExpired", _E, _TRANSPORT, "fingerprint", "not_after"
-)
+EXPIRED = _exchange(12015, "InternalTransportCertificateExpired", _E, _TRANSPORT, "fingerprint", "not_after")
 STARTTLS_EXPIRED = _exchange(12016, "STARTTLSCertificateExpired", _E, _TRANSPORT, "name", "fingerprint")
 EXPIRES_SOON = _exchange(
     12017, "InternalTransportCertificateExpiresSoon", _W, _TRANSPORT, "fingerprint", "not_after", "hours"
@@ -51,17 +54,18 @@ STARTTLS_EXPIRES_SOON = _exchange(
 PEER_EXPIRED = _exchange(
     12019, "RemoteInternalTransportCertificateExpired", _W, _TRANSPORT, "fingerprint", "not_after"
 )
-PEER_STARTTLS_EXPIRED = _exchange(
-    12020, "RemoteSTARTTLSCertificateExpired", _W, _TRANSPORT, "subject"
-)
-CORRUPTED = _exchange(
-    12022, "InternalTransportCertificateCorruptedInAD", _E, _TRANSPORT, "replica", "digest"
-)
+PEER_STARTTLS_EXPIRED = _exchange(12020, "RemoteSTARTTLSCertificateExpired", _W, _TRANSPORT, "subject")
+CORRUPTED = _exchange(12022, "InternalTransportCertificateCorruptedInAD", _E, _TRANSPORT, "replica", "digest")
 FALLBACK_TO_NAME = _exchange(
     12023, "CannotLoadInternalTransportCertificateFallbackServerFQDN", _W, _TRANSPORT, "fingerprint", "used"
 )
 FALLBACK_TO_EPHEMERAL = _exchange(
-    12024, "CannotLoadIntTransportCertificateFallbackEphemeralCertificate", _W, _TRANSPORT, "fingerprint", "used"
+    12024,
+    "CannotLoadIntTransportCertificateFallbackEphemeralCertificate",
+    _W,
+    _TRANSPORT,
+    "fingerprint",
+    "used",
 )
 
 REPLICATING = Event(
@@ -69,9 +73,7 @@ REPLICATING = Event(
 )
 REPLICA_BEHIND = Event(12102, "ReplicaBehind", _W, _DIRECTORY, ("fingerprint", "replica"))
 REPLICA_UNREADABLE = Event(12103, "ReplicaUnreadable", _W, _DIRECTORY, ("replica", "why"))
-PRESENTED_NOT_PUBLISHED = Event(
-    12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint")
-)
+PRESENTED_NOT_PUBLISHED = Event(12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint"))
 PRESENTED_NOT_CURRENT = Event(
     12105, "PresentedNotCurrent", _W, _TRANSPORT, ("fingerprint", "current", "endpoint")
 )
@@ -86,9 +88,7 @@ NAMES_DIFFER = Event(12114, "NamesDiffer", _W, _TRANSPORT, ("fingerprint", "name
 KEY_EXPOSED = Event(12115, "KeyExposed", _E, _TRANSPORT, ("file",))
 SERVER_UNREACHABLE = Event(12116, "ServerUnreachable", _E, _TRANSPORT, ("endpoint", "why"))
 TLS_NOT_OFFERED = Event(12117, "TLSNotOffered", _E, _TRANSPORT, ("endpoint",))
-CLIENT_CERTIFICATE_NOT_ASKED = Event(
-    12118, "ClientCertificateNotAsked", _E, _TRANSPORT, ("endpoint",)
-)
+CLIENT_CERTIFICATE_NOT_ASKED = Event(12118, "ClientCertificateNotAsked", _E, _TRANSPORT, ("endpoint",))
 
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,

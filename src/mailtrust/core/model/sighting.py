@@ -143,8 +143,21 @@ class ReplicaSighting:
         return min(held, key=lambda one: one.published_at, default=None)
 
 
-Sighting = StoreSighting | WireSighting | ReplicaSighting
-_AnySighting = TypeVar("_AnySighting", StoreSighting, WireSighting, ReplicaSighting)
+@dataclass(frozen=True, slots=True)
+class SnapshotSighting:
+    """One look at the trust snapshot that a server's transport decides by."""
+
+    server: ServerName
+    place: str
+    """The snapshot's file."""
+    seen_at: datetime
+    taken_at: datetime | None
+    """When the replica last answered; None when it never did."""
+    replica: str = ""
+
+
+Sighting = StoreSighting | WireSighting | ReplicaSighting | SnapshotSighting
+_AnySighting = TypeVar("_AnySighting", StoreSighting, WireSighting, ReplicaSighting, SnapshotSighting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +229,10 @@ class View:
     def home(self, server: ServerName) -> ReplicaSighting | None:
         """The look at the replica that we read."""
         return next((look for look in self.replicas(server) if look.home), None)
+
+    def snapshot(self, server: ServerName) -> SnapshotSighting | None:
+        """What that server's transport decides by; None where it has none, or none we can see."""
+        return next(self._of(SnapshotSighting, server), None)
 
     def _of(self, kind: type[_AnySighting], server: ServerName) -> Iterator[_AnySighting]:
         return (look for look in self.latest.get(server, {}).values() if isinstance(look, kind))

@@ -1,0 +1,165 @@
+"""
+What is wrong, and what is merely a consequence of it.
+
+A check is one function from a `Case` to findings, listed in CHECKS.  `diagnose` runs them all for every
+server and then silences each finding that another one explains, by the one table PRECEDENCE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from mailtrust.core.checks import installed, missing, presented, published, replicas, rotations
+from mailtrust.core.checks.case import Case
+from mailtrust.core.events import catalog
+from mailtrust.core.model.certificate import Pin
+from mailtrust.core.model.event import Diagnosis, Event, Finding, Severity, Silenced
+from mailtrust.core.model.plan import Plan
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import View
+from mailtrust.core.policy import Policy
+
+Check = Callable[[Case], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    missing.certificate_missing,
+    installed.not_in_store,
+    installed.expired,
+    installed.expires_soon,
+    published.corrupted,
+    presented.presented_not_published,
+    presented.presented_not_current,
+    published.stranger_published,
+    published.key_shared,
+    presented.server_unreachable,
+    presented.tls_not_offered,
+    presented.client_certificate_not_asked,
+    presented.snapshot_stale,
+    installed.key_exposed,
+    replicas.replica_unreadable,
+    replicas.replica_behind,
+    replicas.replica_went_back,
+    replicas.replicating,
+    rotations.rotation_blocked,
+    installed.weak_key,
+    installed.names_differ,
+    installed.no_successor,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """*explains* silences *silenced* of the same server, where *applies* (if there is one) says so."""
+
+    explains: Event
+    silenced: Event
+    applies: Callable[[Finding, Finding, Case], bool] | None = None
+
+
+def _only_value_at_home(_: Finding, __: Finding, case: Case) -> bool:
+    return case.home is not None and not case.home.found and bool(case.home.unparsable)
+
+
+def _same_key(_: Finding, consequence: Finding, case: Case) -> bool:
+    expected = case.expected
+    shown = [wire for wire in case.wires if wire.place == consequence.place]
+    return expected is not None and any(
+        leaf.pin == expected.pin for wire in shown for leaf in wire.found or ()
+    )
+
+
+PRECEDENCE: tuple[Precedence, ...] = (
+    Precedence(catalog.CORRUPTED, catalog.CERTIFICATE_MISSING, _only_value_at_home),
+    Precedence(catalog.CERTIFICATE_MISSING, catalog.NOT_IN_STORE),
+    Precedence(catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND),
+    Precedence(catalog.CERTIFICATE_MISSING, catalog.PRESENTED_NOT_PUBLISHED, _same_key),
+    Precedence(catalog.CERTIFICATE_MISSING, catalog.ROTATION_BLOCKED),
+    Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT),
+    Precedence(catalog.REPLICATING, catalog.ROTATION_BLOCKED),
+    Precedence(catalog.REPLICA_BEHIND, catalog.ROTATION_BLOCKED),
+    Precedence(catalog.REPLICA_UNREADABLE, catalog.ROTATION_BLOCKED),
+    Precedence(catalog.REPLICA_WENT_BACK, catalog.ROTATION_BLOCKED),
+)
+"""What needs an unreadable look stays silent by itself: a check never acts on ``found=None``."""
+
+
+class Verdict(StrEnum):
+    """The sum of a diagnosis, for a monitoring system."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+def diagnose(
+    view: View,
+    plans: Mapping[ServerName, Plan],
+    policy: Policy,
+    now: datetime,
+    scope: Collection[ServerName] | None = None,
+    viewpoint: ServerName | None = None,
+) -> Diagnosis:
+    """
+    What is wrong with the servers of *scope* (None: all that were looked at), causes first.
+
+    *viewpoint* is the server whose home replica this is: what concerns a replica as a whole is said
+    once, under its name.
+    """
+    servers = view.servers() if scope is None else tuple(sorted(scope))
+    spokesman = viewpoint if viewpoint in servers else next(iter(servers), None)
+    holders = _holders(view)
+    findings: list[Finding] = []
+    silenced: list[Silenced] = []
+    for server in servers:
+        case = Case(server, view, policy, now, holders, plans.get(server), server == spokesman)
+        found = [finding for check in CHECKS for finding in check(case)]
+        consequences = {id(one.finding): one for one in _silence(found, case)}
+        silenced += consequences.values()
+        findings += (finding for finding in found if id(finding) not in consequences)
+    findings.sort(key=lambda finding: _ORDER[finding.severity])
+    return Diagnosis(tuple(findings), tuple(silenced))
+
+
+def verdict(diagnosis: Diagnosis, view: View, scope: Collection[ServerName]) -> Verdict:
+    """
+    Error for any error; else unknown where home, a store of our own or everything asked for could not
+    be looked at; else warning; else ok.
+    """
+    severities = {finding.severity for finding in diagnosis.findings}
+    if Severity.ERROR in severities:
+        return Verdict.ERROR
+    if any(_is_blind(view, server) for server in scope):
+        return Verdict.UNKNOWN
+    return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK
+
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2}
+
+
+def _is_blind(view: View, server: ServerName) -> bool:
+    home, store = view.home(server), view.store(server)
+    return home is None or home.found is None or (store is not None and store.found is None)
+
+
+def _silence(found: list[Finding], case: Case) -> Iterator[Silenced]:
+    for consequence in found:
+        for rule in PRECEDENCE:
+            if rule.silenced is not consequence.event:
+                continue
+            cause = next((one for one in found if one.event is rule.explains), None)
+            if cause is not None and (rule.applies is None or rule.applies(cause, consequence, case)):
+                yield Silenced(consequence, cause)
+                break
+
+
+def _holders(view: View) -> Mapping[Pin, frozenset[ServerName]]:
+    holders: dict[Pin, set[ServerName]] = {}
+    for server in view.servers():
+        for look in view.replicas(server):
+            for pin in look.pins:
+                holders.setdefault(pin, set()).add(server)
+    return {pin: frozenset(servers) for pin, servers in holders.items()}

@@ -1,0 +1,123 @@
+"""One server, and everything a check may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailtrust.core.model.certificate import Certificate, Pin, short
+from mailtrust.core.model.plan import Plan
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import (
+    History,
+    Installed,
+    ReplicaSighting,
+    Slot,
+    StoreSighting,
+    View,
+    WireSighting,
+)
+from mailtrust.core.policy import Policy
+from mailtrust.core.rotation import is_withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The looks at one server, with the thresholds and the time to judge them by."""
+
+    server: ServerName
+    view: View
+    policy: Policy
+    now: datetime
+    holders: Mapping[Pin, frozenset[ServerName]] = field(default_factory=dict)
+    """Every server that publishes a key, anywhere."""
+    plan: Plan | None = None
+    """The rotation under way here, as far as it has come."""
+    speaks_for_fleet: bool = True
+    """True for the one server under whose name we report what concerns a replica as a whole."""
+
+    @property
+    def store(self) -> StoreSighting | None:
+        """The look into its own store; None when it is seen from outside."""
+        return self.view.store(self.server)
+
+    @property
+    def wires(self) -> tuple[WireSighting, ...]:
+        """The looks at its endpoints."""
+        return self.view.wires(self.server)
+
+    @property
+    def replicas(self) -> tuple[ReplicaSighting, ...]:
+        """The looks at its entry, on every replica."""
+        return self.view.replicas(self.server)
+
+    @property
+    def readable(self) -> tuple[ReplicaSighting, ...]:
+        """The looks at its entry that found out what is there."""
+        return tuple(look for look in self.replicas if look.found is not None)
+
+    @property
+    def home(self) -> ReplicaSighting | None:
+        """The look at the home replica, if it answered."""
+        look = self.view.home(self.server)
+        return look if look is not None and look.found is not None else None
+
+    @property
+    def history(self) -> History:
+        """What the journal remembers."""
+        return self.view.history
+
+    @property
+    def current(self) -> Installed | None:
+        """What the store says this server presents."""
+        return next((one for one in self._stored() if one.slot is Slot.CURRENT), None)
+
+    @property
+    def installed(self) -> Installed | None:
+        """
+        The installed certificate: the newest by arrival that has its key, names this server and is
+        neither previous, next nor withdrawn; else the current one.
+        """
+        fit = [
+            one
+            for one in self._stored()
+            if one.has_key
+            and one.slot in (Slot.CURRENT, Slot.NONE)
+            and one.certificate.covers(self.server)
+            and not is_withdrawn(one.certificate, self.replicas)
+        ]
+        return max(fit, key=lambda one: (one.arrived_at, one.certificate.fingerprint), default=self.current)
+
+    @property
+    def presented(self) -> tuple[Certificate, ...]:
+        """What it presents, each certificate once."""
+        return tuple(dict.fromkeys(leaf for wire in self.wires for leaf in wire.found or ()))
+
+    @property
+    def expected(self) -> Certificate | None:
+        """
+        What peers ought to find published: the installed certificate; for a server seen from outside,
+        what it presents stands in for it.
+        """
+        if self.store is not None:
+            return self.installed.certificate if self.installed else None
+        return self.presented[0] if self.presented else None
+
+    def publishing(self, pin: Pin) -> tuple[ReplicaSighting, ...]:
+        """The replicas that publish that key for this server."""
+        return tuple(look for look in self.readable if pin in look.pins)
+
+    def published_at(self, pin: Pin) -> datetime | None:
+        """When that key was first published anywhere, by the directory's own record."""
+        found = (look.publication(pin) for look in self.readable)
+        return min((one.published_at for one in found if one), default=None)
+
+    def _stored(self) -> Iterator[Installed]:
+        return iter((self.store.found if self.store else None) or ())
+
+
+def enable_command(certificate: Certificate, replica: str | None = None) -> str:
+    """What to type to publish a certificate."""
+    command = f"mailtrust enable {short(certificate.fingerprint)}"
+    return f"{command} --replica {replica}" if replica else command

@@ -1,0 +1,208 @@
+"""
+12012, the event this project began with: the home replica does not publish the installed certificate.
+
+It has four causes, and exactly one holds.  Each is a predicate with its evidence; the others are ruled
+out with why.  Where the looks cannot decide between them, the cause stays open and is not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailtrust.core.checks.case import Case, enable_command
+from mailtrust.core.events import catalog
+from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_ENABLED, NOT_WRITTEN, OVERDUE
+from mailtrust.core.model.certificate import Certificate, short
+from mailtrust.core.model.event import Finding, RuledOut, Said, when
+from mailtrust.core.model.sighting import Act, ReplicaSighting, Slot
+
+
+def certificate_missing(case: Case) -> Iterator[Finding]:
+    """The home replica answered and does not publish the installed certificate's key."""
+    home, store = case.home, case.store
+    if home is None or (store is not None and store.found is None):
+        return
+    if case.expected is None:
+        if store is not None:
+            yield _no_certificate(case, home)
+    elif case.expected.pin not in home.pins:
+        yield from _not_published(_Missing(case, home, case.expected))
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """The certificate that ought to be at home and is not."""
+
+    case: Case
+    home: ReplicaSighting
+    certificate: Certificate
+
+    @property
+    def enabled(self) -> Act | None:
+        return self.case.history.last("enable", self.case.server, self.certificate.fingerprint)
+
+    @property
+    def was_enabled(self) -> bool:
+        """By the journal; where that was lost, by the slot, which only enabling changes."""
+        installed = self.case.installed
+        return self.enabled is not None or (installed is not None and installed.slot is not Slot.NONE)
+
+    @property
+    def unread(self) -> tuple[ReplicaSighting, ...]:
+        return tuple(look for look in self.case.replicas if look.found is None)
+
+    def say(self, phrase: str, **values: str) -> Said:
+        names = {"fingerprint": short(self.certificate.fingerprint), "server": self.case.server}
+        return Said(phrase, {**names, "replica": self.home.place, **values})
+
+    def finding(
+        self, cause: str | None, *evidence: Said, since: datetime | None, action: str | None
+    ) -> Finding:
+        return Finding(
+            catalog.CERTIFICATE_MISSING,
+            self.case.server,
+            self.home.place,
+            cause,
+            {"replica": self.home.place, "fingerprint": short(self.certificate.fingerprint)},
+            (self.say("missing.at-home", seen=when(self.home.seen_at)), *evidence),
+            tuple(_ruled_out(self, cause)) if cause else (),
+            action,
+            since,
+        )
+
+
+def _no_certificate(case: Case, home: ReplicaSighting) -> Finding:
+    store = case.store
+    assert store is not None  # noqa: S101  # only the server's own store tells that nothing is installed
+    found = store.found or ()
+    values = {"server": case.server, "store": store.place, "count": str(len(found)), "replica": home.place}
+    evidence = [Said("missing.store-empty" if not found else "missing.none-fits", values)]
+    if home.found:
+        held = ", ".join(short(one.certificate.fingerprint) for one in home.found)
+        evidence.append(Said("missing.others-published", {**values, "fingerprints": held}))
+    return Finding(
+        catalog.CERTIFICATE_MISSING,
+        case.server,
+        home.place,
+        NO_CERTIFICATE,
+        {"replica": home.place, "fingerprint": "-"},
+        tuple(evidence),
+        tuple(
+            RuledOut(cause, Said("ruled-out.nothing-installed", values))
+            for cause in (NOT_ENABLED, NOT_WRITTEN, OVERDUE)
+        ),
+        "mailtrust new",
+    )
+
+
+def _not_published(missing: _Missing) -> Iterator[Finding]:
+    case, certificate = missing.case, missing.certificate
+    published_at = case.published_at(certificate.pin)
+    if published_at is not None:
+        # Within the latency it is on its way, and 12101 says so.
+        if case.now >= published_at + case.policy.latency:
+            yield _overdue(missing, published_at)
+    elif case.store is None:
+        # Seen from outside nobody can tell whether it was ever enabled; 12104 says what peers will do.
+        return
+    elif missing.was_enabled:
+        yield from _enabled_and_nowhere(missing)
+    else:
+        arrived = case.installed.arrived_at if case.installed else case.now
+        yield missing.finding(
+            NOT_ENABLED,
+            missing.say("missing.installed-since", at=when(arrived)),
+            missing.say("missing.never-enabled" if case.history.readable else "missing.slot-none"),
+            _published_nowhere(missing),
+            since=arrived,
+            action=enable_command(certificate),
+        )
+
+
+def _enabled_and_nowhere(missing: _Missing) -> Iterator[Finding]:
+    case, certificate, act = missing.case, missing.certificate, missing.enabled
+    gone = [
+        at for look in case.readable for name, at in look.withdrawn.items() if name == certificate.fingerprint
+    ]
+    enabled = _enabled_evidence(missing, act)
+    since = act.done_at if act else None
+    if gone:
+        withdrawn = missing.say("missing.withdrawn", at=when(min(gone)))
+        yield missing.finding(NOT_WRITTEN, enabled, withdrawn, since=min(gone), action="mailtrust new")
+    elif not missing.unread:
+        yield missing.finding(
+            NOT_WRITTEN, enabled, _published_nowhere(missing), since=since, action=enable_command(certificate)
+        )
+    elif act is None or act.failed or case.now >= act.done_at + case.policy.latency:
+        # It may stand at a replica that we cannot read: neither lost nor late is proven.
+        unread = ", ".join(look.place for look in missing.unread)
+        yield missing.finding(
+            None, enabled, _published_nowhere(missing), missing.say("missing.unread", replicas=unread),
+            since=since, action=enable_command(certificate),
+        )  # fmt: skip
+
+
+def _enabled_evidence(missing: _Missing, act: Act | None) -> Said:
+    if act is None:
+        return missing.say("missing.slot-enabled")
+    if act.failed:
+        return missing.say("missing.enable-failed", at=when(act.done_at), why=act.failed)
+    return missing.say("missing.enabled-at", at=when(act.done_at), place=act.place)
+
+
+def _published_nowhere(missing: _Missing) -> Said:
+    readable = missing.case.readable
+    return missing.say(
+        "missing.published-nowhere", count=str(len(readable)), total=str(len(missing.case.replicas))
+    )
+
+
+def _overdue(missing: _Missing, published_at: datetime) -> Finding:
+    case, certificate = missing.case, missing.certificate
+    elsewhere = case.publishing(certificate.pin)
+    deadline = published_at + case.policy.latency
+    mendable = case.policy.every_replica_takes_writes and case.store is not None
+    return missing.finding(
+        OVERDUE,
+        missing.say("missing.published-at", replicas=", ".join(look.place for look in elsewhere)),
+        missing.say(
+            "missing.deadline-passed",
+            start=when(published_at),
+            latency=_duration(case.policy.latency.total_seconds()),
+            deadline=when(deadline),
+            late=_duration((case.now - deadline).total_seconds()),
+        ),
+        since=deadline,
+        action=enable_command(certificate, missing.home.place) if mendable else None,
+    )
+
+
+def _ruled_out(missing: _Missing, cause: str) -> Iterator[RuledOut]:
+    """Why the other causes do not hold, for a server that has a certificate to publish."""
+    inside = missing.case.store is not None
+    if inside:
+        yield RuledOut(NO_CERTIFICATE, missing.say("ruled-out.installed"))
+    if cause != NOT_ENABLED:
+        published = cause == OVERDUE
+        yield RuledOut(
+            NOT_ENABLED, missing.say("ruled-out.published" if published else "ruled-out.was-enabled")
+        )
+    if cause != NOT_WRITTEN:
+        published = cause == OVERDUE
+        yield RuledOut(
+            NOT_WRITTEN, missing.say("ruled-out.published" if published else "ruled-out.not-tried")
+        )
+    if cause != OVERDUE:
+        yield RuledOut(OVERDUE, missing.say("ruled-out.nowhere"))
+
+
+def _duration(seconds: float) -> str:
+    """As people say it: the two largest units."""
+    left, parts = int(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"

@@ -1,0 +1,87 @@
+"""What stands on the server's entry: values that do not parse, keys of strangers, keys shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailtrust.core.checks.case import Case
+from mailtrust.core.events import catalog
+from mailtrust.core.model.certificate import short
+from mailtrust.core.model.event import Finding, Said, when
+from mailtrust.core.model.sighting import ReplicaSighting
+
+
+def corrupted(case: Case) -> Iterator[Finding]:
+    """A published value does not parse.  It costs that value only, never the others."""
+    for digest in dict.fromkeys(value.digest for look in case.readable for value in look.unparsable):
+        at = [look for look in case.readable if any(value.digest == digest for value in look.unparsable)]
+        place = _nearest(at)
+        value = next(value for value in place.unparsable if value.digest == digest)
+        values = {"replica": place.place, "digest": short(digest)}
+        said = Said(
+            "entry.unparsable",
+            {
+                **values,
+                "size": str(value.size_bytes),
+                "at": when(value.published_at),
+                "replicas": ", ".join(look.place for look in at),
+            },
+        )
+        own = case.store is not None
+        yield Finding(
+            catalog.CORRUPTED, case.server, place.place, values=values, evidence=(said,),
+            action=f"mailtrust withdraw {short(digest)}" + ("" if own else f" --server {case.server}"),
+            since=value.published_at,
+        )  # fmt: skip
+
+
+def stranger_published(case: Case) -> Iterator[Finding]:
+    """Beside ours, a key stands on our entry that this server never had."""
+    store = case.store
+    if store is None or store.found is None:
+        return
+    known = {act.fingerprint for act in case.history.acts if act.what == "enable"}
+    strangers = {
+        one.certificate: one.published_at
+        for look in case.readable
+        if store.pins & look.pins
+        for one in look.found or ()
+        if one.certificate.pin not in store.pins and one.certificate.fingerprint not in known
+    }
+    for leaf, published_at in strangers.items():
+        at = case.publishing(leaf.pin)
+        values = {"fingerprint": short(leaf.fingerprint), "replica": _nearest(at).place}
+        said = Said(
+            "entry.stranger",
+            {
+                **values,
+                "subject": leaf.subject or "-",
+                "at": when(published_at),
+                "replicas": ", ".join(look.place for look in at),
+            },
+        )
+        yield Finding(
+            catalog.STRANGER_PUBLISHED, case.server, _nearest(at).place, values=values, evidence=(said,),
+            action=f"mailtrust withdraw {short(leaf.fingerprint)}", since=published_at,
+        )  # fmt: skip
+
+
+def key_shared(case: Case) -> Iterator[Finding]:
+    """Another server publishes the same key, so that the two cannot be told apart."""
+    leaves = {one.certificate.pin: one.certificate for look in case.readable for one in look.found or ()}
+    for pin, leaf in leaves.items():
+        others = sorted(case.holders.get(pin, frozenset()) - {case.server})
+        if others:
+            values = {"fingerprint": short(leaf.fingerprint), "others": ", ".join(others)}
+            yield Finding(
+                catalog.KEY_SHARED,
+                case.server,
+                values=values,
+                evidence=(Said("entry.shared", {**values, "pin": short(pin)}),),
+                action="mailtrust new" if case.store is not None else None,
+            )
+
+
+def _nearest(looks: list[ReplicaSighting] | tuple[ReplicaSighting, ...]) -> ReplicaSighting:
+    """The one at home, else the first: under its name the finding is reported."""
+    return next((look for look in looks if look.home), looks[0])
