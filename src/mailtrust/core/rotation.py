@@ -43,7 +43,7 @@ def pending(server: ServerName, view: View) -> Rotation | None:
         return None
     latest = asked[-1].fingerprint
     held = next((one for one in store.found if one.certificate.fingerprint == latest), None)
-    if held is None or held.slot is not Slot.NONE or is_withdrawn(held.certificate, view.replicas(server)):
+    if held is None or held.slot is Slot.CURRENT or is_withdrawn(held.certificate, view.replicas(server)):
         return None
     return Rotation(server, latest)
 
@@ -72,6 +72,11 @@ class _Case:
         return next((one for one in found if one.certificate.fingerprint == self.rotation.new), None)
 
     @property
+    def something_is_current(self) -> bool:
+        store = self.view.store(self.rotation.server)
+        return any(one.slot is Slot.CURRENT for one in (store.found if store else None) or ())
+
+    @property
     def replicas(self) -> tuple[ReplicaSighting, ...]:
         return self.view.replicas(self.rotation.server)
 
@@ -96,13 +101,14 @@ def _not_installed(case: _Case) -> Iterator[Obstacle]:
 
 
 def _not_published(case: _Case) -> Iterator[Obstacle]:
-    """Judges the primary alone: a stopped replica must not keep us from publishing."""
+    """Judges the replica that we write to alone: a stopped one must not keep us from publishing."""
     if case.held and is_withdrawn(case.held.certificate, case.replicas):
         # Never publish it again: its withdrawal may still be on the way to a slow replica.
         yield Obstacle(case.say("obstacle.withdrawn", ""))
         return
     for look in case.replicas:
-        if not look.primary or case.publication(look) is not None:
+        written_here = look.place == case.rotation.replica if case.rotation.replica else look.primary
+        if not written_here or case.publication(look) is not None:
             continue
         if look.found is None:
             yield Obstacle(case.say("obstacle.replica-unread", look.place, why=look.why), look.place)
@@ -111,6 +117,9 @@ def _not_published(case: _Case) -> Iterator[Obstacle]:
 
 
 def _not_spread(case: _Case) -> Iterator[Obstacle]:
+    if not case.something_is_current:
+        # Nothing is presented yet, so that no peer can lose what it believes.
+        return
     for look in case.replicas:
         since = case.publication(look)
         if look.found is None:
@@ -136,7 +145,7 @@ def _no_action(_: Rotation) -> Action | None:
 
 
 def _publish(rotation: Rotation) -> Action | None:
-    return Publish(rotation.server, rotation.new)
+    return Publish(rotation.server, rotation.new, rotation.replica)
 
 
 def _present(rotation: Rotation) -> Action | None:

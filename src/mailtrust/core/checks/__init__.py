@@ -109,19 +109,31 @@ def diagnose(
     *viewpoint* is the server whose home replica this is: what concerns a replica as a whole is said
     once, under its name.
     """
-    servers = view.servers() if scope is None else tuple(sorted(scope))
-    spokesman = viewpoint if viewpoint in servers else next(iter(servers), None)
-    holders = _holders(view)
     findings: list[Finding] = []
     silenced: list[Silenced] = []
-    for server in servers:
-        case = Case(server, view, policy, now, holders, plans.get(server), server == spokesman)
+    for case in cases(view, plans, policy, now, scope, viewpoint):
         found = [finding for check in CHECKS for finding in check(case)]
         consequences = {id(one.finding): one for one in _silence(found, case)}
         silenced += consequences.values()
         findings += (finding for finding in found if id(finding) not in consequences)
     findings.sort(key=lambda finding: _ORDER[finding.severity])
     return Diagnosis(tuple(findings), tuple(silenced))
+
+
+def cases(
+    view: View,
+    plans: Mapping[ServerName, Plan],
+    policy: Policy,
+    now: datetime,
+    scope: Collection[ServerName] | None = None,
+    viewpoint: ServerName | None = None,
+) -> Iterator[Case]:
+    """One case per server of *scope*, by name; the arguments are those of `diagnose`."""
+    servers = view.servers() if scope is None else tuple(sorted(scope))
+    spokesman = viewpoint if viewpoint in servers else next(iter(servers), None)
+    holders = _holders(view)
+    for server in servers:
+        yield Case(server, view, policy, now, holders, plans.get(server), server == spokesman)
 
 
 def verdict(diagnosis: Diagnosis, view: View, scope: Collection[ServerName]) -> Verdict:

@@ -9,11 +9,14 @@ from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Finding, Said, when
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.rotation import is_withdrawn
 
 
 def corrupted(case: Case) -> Iterator[Finding]:
     """A published value does not parse.  It costs that value only, never the others."""
-    for digest in dict.fromkeys(value.digest for look in case.readable for value in look.unparsable):
+    gone = {digest for look in case.readable for digest in look.withdrawn}
+    digests = {value.digest for look in case.readable for value in look.unparsable}
+    for digest in sorted(digests - gone):
         at = [look for look in case.readable if any(value.digest == digest for value in look.unparsable)]
         place = _nearest(at)
         value = next(value for value in place.unparsable if value.digest == digest)
@@ -46,7 +49,9 @@ def stranger_published(case: Case) -> Iterator[Finding]:
         for look in case.readable
         if store.pins & look.pins
         for one in look.found or ()
-        if one.certificate.pin not in store.pins and one.certificate.fingerprint not in known
+        if one.certificate.pin not in store.pins
+        and one.certificate.fingerprint not in known
+        and not is_withdrawn(one.certificate, case.replicas)
     }
     for leaf, published_at in strangers.items():
         at = case.publishing(leaf.pin)

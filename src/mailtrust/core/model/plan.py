@@ -40,6 +40,8 @@ class Rotation:
 
     server: ServerName
     new: Fingerprint
+    replica: str | None = None
+    """Where to write; None: at the primary."""
 
 
 @dataclass(frozen=True, slots=True)
