@@ -1,0 +1,306 @@
+"""
+Act: the only place that changes anything, one action at a time, each on record.
+
+An action is a value (`core.model.plan`); `perform` is its one executor.  `enable` is the checklist of
+`core.rotation`, run until it is done or has to wait: look, think, act, and look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import assert_never
+
+from mailtrust import clock
+from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
+from mailtrust.agent.site import Site
+from mailtrust.certificates.create import new_key, self_signed
+from mailtrust.core.checks import cases
+from mailtrust.core.model.certificate import Fingerprint, short
+from mailtrust.core.model.plan import (
+    Action,
+    Install,
+    Phase,
+    Plan,
+    Present,
+    Publish,
+    Replicate,
+    Restrict,
+    Rotation,
+    Withdraw,
+)
+from mailtrust.core.model.sighting import Act, Installed, ReplicaSighting, Slot, View
+from mailtrust.core.repair import repairs
+from mailtrust.core.rotation import is_withdrawn, plan
+from mailtrust.directory.replicate import replicate_once
+from mailtrust.errors import DirectoryUnavailable, KeyMismatch, Refused, StoreUnavailable
+
+Watch = Callable[[View, Plan], None]
+"""Called after every look while something is waited for."""
+
+LOOK_AGAIN_AFTER = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True, slots=True)
+class Enabled:
+    """What `enable` did, and what it waits for."""
+
+    installed: Installed
+    plan: Plan
+    changed: bool
+    """False where everything was as asked already."""
+    replaced: Installed | None = None
+    """What was current before."""
+    deferring: tuple[str, ...] = ()
+    """With `--now`: the replicas that do not have it yet, whose readers will defer our mail."""
+    unread: tuple[str, ...] = ()
+    """Replicas that could not be read; they held nothing back."""
+
+
+async def perform(site: Site, action: Action) -> None:
+    """
+    Do one thing, and put it into the journal.  Repeating it changes nothing.
+
+    Raises: DirectoryUnavailable, StoreUnavailable.
+    """
+    match action:
+        case Install():
+            await _install(site)
+        case Publish(fingerprint=fingerprint, replica=replica):
+            await _publish(site, fingerprint, replica)
+        case Present(fingerprint=fingerprint):
+            await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
+            _record(site, Act("present", action.server, fingerprint, clock.now()))
+        case Withdraw(server=server, fingerprint=fingerprint):
+            await site.directory.withdraw(server, fingerprint, clock.now())
+            place = site.directory.primary.url
+            _record(site, Act("withdraw", server, fingerprint, clock.now(), place))
+        case Replicate():
+            await replicate_once(site.directory, clock.now())
+        case Restrict(file=file):
+            await asyncio.to_thread(_restrict, file)
+        case _:
+            assert_never(action)
+
+
+async def enable(
+    site: Site,
+    fingerprint: Fingerprint,
+    *,
+    replica: str | None = None,
+    switch_now: bool = False,
+    wait: timedelta | None = None,
+    watch: Watch | None = None,
+) -> Enabled:
+    """
+    Publish an installed certificate, and make it current once every readable replica has it, or at once
+    if nothing is current.  *wait*: how long to stay until then; None: do what can be done and return.
+
+    Raises: Refused, KeyMismatch, DirectoryUnavailable, StoreUnavailable.
+    """
+    view, _ = await look(site, OWN, wire=False)
+    held = _held(site, view, fingerprint)
+    _may_be_enabled(site, view, held)
+    replaced = _current(site, view)
+    rotation = Rotation(site.server, fingerprint, replica)
+    step = plan(rotation, view, ENABLE_PACE, clock.now())
+    if step.phase is Phase.DONE or (
+        held.slot is Slot.CURRENT and step.phase is Phase.SPREAD and wait is None
+    ):
+        return Enabled(held, step, changed=False, unread=_unread(view, site))
+    _record(site, Act("enable", site.server, fingerprint, clock.now(), failed="it did not come to its end"))
+    deadline = clock.now() + (wait or timedelta(0))
+    lacking: tuple[str, ...] = ()
+    while True:
+        if step.action is not None:
+            await perform(site, step.action)
+        elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
+            lacking = tuple(obstacle.place for obstacle in step.obstacles)
+            await perform(site, Present(site.server, fingerprint))
+            break
+        elif step.phase is not Phase.SPREAD or clock.now() >= deadline:
+            break
+        else:
+            await asyncio.sleep(LOOK_AGAIN_AFTER.total_seconds())
+        view, _ = await look(site, OWN, wire=False)
+        step = plan(rotation, view, ENABLE_PACE, clock.now())
+        if watch is not None:
+            watch(view, step)
+    _record_enabled(site, rotation)
+    view, _ = await look(site, OWN, wire=False)
+    now_held = _held(site, view, fingerprint)
+    gone = replaced if replaced and replaced.certificate != held.certificate else None
+    return Enabled(
+        now_held, plan(rotation, view, ENABLE_PACE, clock.now()), True, gone, lacking, _unread(view, site)
+    )
+
+
+async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...], Assessment]:
+    """
+    Mend what `check` finds, look again, and go on until nothing is left that we may do unasked.
+
+    Gives what was done (or, with *dry_run*, what would be done first) and the last look.
+    Raises: MailtrustError where an action fails.
+    """
+    done: list[Action] = []
+    while True:
+        seen = await assess(site)
+        [case] = cases(seen.view, seen.plans, site.policy, seen.checked_at, (site.server,), site.server)
+        todo = [action for action in repairs(seen.diagnosis.findings, case) if action not in done]
+        if dry_run or not todo:
+            return (*done, *todo), seen
+        for action in todo:
+            if isinstance(action, Publish):
+                _record(
+                    site, Act("enable", site.server, action.fingerprint, clock.now(), failed="not finished")
+                )
+            await perform(site, action)
+            if isinstance(action, Publish):
+                _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
+        done += todo
+
+
+async def withdraw(site: Site, value: Withdraw) -> tuple[str, ...]:
+    """
+    Take a value out of the directory for good.  Gives the endpoints that could not be looked at.
+
+    Raises: Refused where it is current or presented, DirectoryUnavailable.
+    """
+    unseen: tuple[str, ...] = ()
+    if value.server == site.server:
+        view, _ = await look(site, OWN)
+        _refuse_in_use(site, view, value.fingerprint, "withdrawn")
+        unseen = tuple(wire.place for wire in view.wires(site.server) if wire.found is None)
+    await perform(site, value)
+    return unseen
+
+
+async def remove(site: Site, fingerprint: Fingerprint) -> None:
+    """
+    Take a certificate and its key out of the store.
+
+    Raises: Refused where it is current, presented or published, or where that cannot be seen.
+    """
+    view, _ = await look(site, OWN)
+    held = _held(site, view, fingerprint)
+    _refuse_in_use(site, view, fingerprint, "removed")
+    for replica in view.replicas(site.server):
+        if replica.found is None:
+            raise Refused(
+                f"whether {replica.place} publishes {short(fingerprint)} cannot be seen: {replica.why}",
+                hint="mend that replica first; removing a published certificate would break its server",
+            )
+        if replica.publication(held.certificate.pin) is not None:
+            raise Refused(
+                f"{short(fingerprint)} is published at {replica.place}",
+                hint=f"take it out of the directory first: mailtrust withdraw {short(fingerprint)}",
+            )
+    for wire in view.wires(site.server):
+        if wire.found is None:
+            raise Refused(
+                f"whether {wire.place} presents {short(fingerprint)} cannot be seen: {wire.why}",
+                hint="start the server, or take the endpoint out of `server.listeners`",
+            )
+    await asyncio.to_thread(site.store.remove, fingerprint)
+    _record(site, Act("remove", site.server, fingerprint, clock.now()))
+
+
+def lacking(view: View, site: Site, fingerprint: Fingerprint) -> tuple[ReplicaSighting, ...]:
+    """The replicas that do not publish it, those that could not be read among them."""
+    held = _held(site, view, fingerprint)
+    return tuple(one for one in view.replicas(site.server) if one.publication(held.certificate.pin) is None)
+
+
+async def _install(site: Site) -> None:
+    key = await asyncio.to_thread(new_key, site.config.policy.key)
+    certificate = self_signed(key, site.server, days=site.config.policy.days, now=clock.now())
+    installed, _ = await asyncio.to_thread(site.store.add_made, key, certificate, clock.now())
+    _record(site, Act("install", site.server, installed.certificate.fingerprint, clock.now()))
+
+
+async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) -> None:
+    held = next(one for one in site.store.installed() if one.certificate.fingerprint == fingerprint)
+    place = replica or site.directory.primary.url
+    try:
+        await site.directory.publish(
+            site.server, held.certificate.der, clock.now(), replica_url=replica,
+            listeners=site.config.server.listeners,
+        )  # fmt: skip
+    except DirectoryUnavailable as error:
+        failed = Act("enable", site.server, fingerprint, clock.now(), place, failed=error.message)
+        _record(site, failed)
+        raise
+
+
+def _record_enabled(site: Site, rotation: Rotation) -> None:
+    place = rotation.replica or site.directory.primary.url
+    _record(site, Act("enable", site.server, rotation.new, clock.now(), place))
+
+
+def _record(site: Site, act: Act) -> None:
+    """A journal that cannot be written must not stop an act that is right; `check` will say so."""
+    try:
+        site.journal.record_act(act)
+    except StoreUnavailable:
+        return
+
+
+def _restrict(file: str) -> None:
+    try:
+        Path(file).chmod(0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot take others' right to read {file} away") from error
+
+
+def _held(site: Site, view: View, fingerprint: Fingerprint) -> Installed:
+    store = view.store(site.server)
+    if store is None or store.found is None:
+        raise StoreUnavailable(f"the store cannot be read: {store.why if store else ''}")
+    return next(one for one in store.found if one.certificate.fingerprint == fingerprint)
+
+
+def _current(site: Site, view: View) -> Installed | None:
+    store = view.store(site.server)
+    found = (store.found if store else None) or ()
+    return next((one for one in found if one.slot is Slot.CURRENT), None)
+
+
+def _unread(view: View, site: Site) -> tuple[str, ...]:
+    return tuple(one.place for one in view.replicas(site.server) if one.found is None)
+
+
+def _may_be_enabled(site: Site, view: View, held: Installed) -> None:
+    name = short(held.certificate.fingerprint)
+    if not held.has_key:
+        raise KeyMismatch(
+            f"the key of {name} is not in the store, so that this server could not use it",
+            hint="import it together with its key: mailtrust import FILE",
+        )
+    if is_withdrawn(held.certificate, view.replicas(site.server)):
+        gone = [
+            at for one in view.replicas(site.server) for fp, at in one.withdrawn.items()
+            if fp == held.certificate.fingerprint
+        ]  # fmt: skip
+        since = f" at {min(gone):%Y-%m-%d %H:%M:%SZ}" if gone else ""
+        raise Refused(
+            f"{name} was withdrawn{since}, and what was withdrawn never returns",
+            hint="make a new certificate: mailtrust new",
+        )
+
+
+def _refuse_in_use(site: Site, view: View, fingerprint: Fingerprint, participle: str) -> None:
+    name, current = short(fingerprint), _current(site, view)
+    if current is not None and current.certificate.fingerprint == fingerprint:
+        raise Refused(
+            f"{name} is the current certificate of {site.server} and cannot be {participle}",
+            hint="enable another one first: mailtrust new, then mailtrust enable",
+        )
+    for wire in view.wires(site.server):
+        if any(leaf.fingerprint == fingerprint for leaf in wire.found or ()):
+            raise Refused(
+                f"{wire.place} presents {name} at this moment, so that it cannot be {participle}",
+                hint="make the server present another certificate first",
+            )

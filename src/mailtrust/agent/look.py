@@ -1,0 +1,200 @@
+"""
+Look everywhere at once, then think: from a site to an assessment.
+
+The store, every replica and every listener are looked at side by side; what could not be looked at is
+a sighting that says why.  Thinking is `core.checks`; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from mailtrust import clock
+from mailtrust.agent.site import Site
+from mailtrust.core.checks import Verdict, diagnose, verdict
+from mailtrust.core.model.event import Diagnosis, Finding
+from mailtrust.core.model.plan import Pace, Plan
+from mailtrust.core.model.server import Endpoint, ServerName
+from mailtrust.core.model.sighting import ReplicaSighting, SnapshotSighting, View, WireSighting
+from mailtrust.core.rotation import pending, plan
+from mailtrust.directory import snapshot
+from mailtrust.errors import BadInput, StoreUnavailable
+from mailtrust.probes.smtp import probe
+
+Progress = Callable[[int, int], None]
+"""Called with how many endpoints were looked at, and how many there are."""
+
+SNAPSHOT_FILE = "snapshot.json"
+
+ENABLE_PACE = Pace()
+"""`enable` switches as soon as every replica that can be read has the new certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom to look at: our own server, one by name, or everybody in the directory."""
+
+    everybody: bool = False
+    server: ServerName | None = None
+
+
+OWN = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What we saw, and what it means."""
+
+    checked_at: datetime
+    viewpoint: ServerName
+    scope: tuple[ServerName, ...]
+    """The servers that were asked for, by name."""
+    view: View
+    plans: Mapping[ServerName, Plan]
+    diagnosis: Diagnosis
+    verdict: Verdict
+    acknowledged: tuple[Finding, ...] = ()
+    """Findings that an operator silenced, on record; they do not count."""
+    notes: tuple[str, ...] = field(default=())
+    """What could not be recorded: it costs that line, not the verdict."""
+
+
+async def look(
+    site: Site,
+    scope: Scope = OWN,
+    *,
+    wire: bool = True,
+    timeout: timedelta | None = None,
+    progress: Progress | None = None,
+) -> tuple[View, tuple[ServerName, ...]]:
+    """
+    The view of *scope*, and the names it stands for.
+
+    The whole directory is read whatever the scope, since a key may be shared with anybody.
+    Raises: BadInput for a server that no readable replica knows.
+    """
+    now = clock.now()
+    store, published = await asyncio.gather(
+        asyncio.to_thread(site.store.look, site.server, now), site.directory.look(None, now)
+    )
+    published = await _with_own_entry(site, published, now)
+    servers = _servers(site, scope, published)
+    view = View(history=site.journal.history()).see((*published, store))
+    view = view.see(_snapshot(site, now))
+    if wire:
+        targets = tuple(_targets(site, servers, view))
+        view = view.see(await _wires(targets, timeout or site.config.policy.probe_timeout, progress))
+    return view, servers
+
+
+async def assess(
+    site: Site,
+    scope: Scope = OWN,
+    *,
+    wire: bool = True,
+    timeout: timedelta | None = None,
+    progress: Progress | None = None,
+) -> Assessment:
+    """Look, then think, then write into the journal what opened, changed and closed."""
+    view, servers = await look(site, scope, wire=wire, timeout=timeout, progress=progress)
+    now = clock.now()
+    plans = plans_of(site, view, now)
+    found = diagnose(view, plans, site.policy, now, servers, site.server)
+    diagnosis, acknowledged = _without_acknowledged(found, site, now)
+    return Assessment(
+        now, site.server, servers, view, plans, diagnosis, verdict(diagnosis, view, servers), acknowledged,
+        _record(site, view, diagnosis, servers, now) if wire else (),
+    )  # fmt: skip
+
+
+def plans_of(site: Site, view: View, now: datetime) -> Mapping[ServerName, Plan]:
+    """The rotation under way at our own server, as far as it has come."""
+    rotation = pending(site.server, view)
+    return {site.server: plan(rotation, view, ENABLE_PACE, now)} if rotation else {}
+
+
+def _servers(site: Site, scope: Scope, published: Iterable[ReplicaSighting]) -> tuple[ServerName, ...]:
+    known = {look.server for look in published} | {site.server}
+    if scope.everybody:
+        return tuple(sorted(known))
+    if scope.server is None:
+        return (site.server,)
+    if scope.server not in known:
+        raise BadInput(
+            f"no replica that could be read has an entry for {scope.server}",
+            hint="`mailtrust status --all` lists the servers of the directory",
+        )
+    return (scope.server,)
+
+
+async def _with_own_entry(
+    site: Site, published: tuple[ReplicaSighting, ...], now: datetime
+) -> tuple[ReplicaSighting, ...]:
+    """A server that nobody has published yet has an empty entry on every replica, not none."""
+    if any(look.server == site.server for look in published):
+        return published
+    return (*published, *await site.directory.look((site.server,), now))
+
+
+def _targets(
+    site: Site, servers: Collection[ServerName], view: View
+) -> Iterable[tuple[ServerName, Endpoint]]:
+    for server in servers:
+        for endpoint in site.config.server.listeners if server == site.server else _listeners(view, server):
+            yield server, endpoint
+
+
+def _listeners(view: View, server: ServerName) -> tuple[Endpoint, ...]:
+    """Where a server says that it presents: by the home replica, else by any that knows."""
+    looks = sorted(view.replicas(server), key=lambda one: not one.home)
+    return next((one.listeners for one in looks if one.listeners), ())
+
+
+async def _wires(
+    targets: tuple[tuple[ServerName, Endpoint], ...], timeout: timedelta, progress: Progress | None
+) -> list[WireSighting]:
+    seen: list[WireSighting] = []
+    async for sighting in probe(targets, timeout=timeout, now=clock.now):
+        seen.append(sighting)
+        if progress is not None:
+            progress(len(seen), len(targets))
+    order = {target: place for place, target in enumerate(targets)}
+    return sorted(seen, key=lambda one: order[one.server, one.endpoint])
+
+
+def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
+    file = site.config.server.store / SNAPSHOT_FILE
+    if site.config.transport.kind == "hub" and file.exists():
+        held = snapshot.load(file)
+        yield SnapshotSighting(site.server, str(file), now, held.taken_at, held.replica)
+
+
+def _without_acknowledged(
+    found: Diagnosis, site: Site, now: datetime
+) -> tuple[Diagnosis, tuple[Finding, ...]]:
+    acks = site.journal.acks(now)
+    silent = tuple(
+        finding
+        for finding in found.findings
+        if any(ack.event == finding.event.code and ack.server in (None, finding.server) for ack in acks)
+    )
+    heard = tuple(finding for finding in found.findings if finding not in silent)
+    return Diagnosis(heard, found.silenced), silent
+
+
+def _record(
+    site: Site, view: View, diagnosis: Diagnosis, servers: Collection[ServerName], now: datetime
+) -> tuple[str, ...]:
+    try:
+        site.journal.record_seen(_places(view, servers), now)
+        site.journal.record_diagnosis(diagnosis, servers, now)
+    except StoreUnavailable as error:
+        return (error.message,)
+    return ()
+
+
+def _places(view: View, servers: Collection[ServerName]) -> list[ReplicaSighting | WireSighting]:
+    return [look for server in servers for look in (*view.replicas(server), *view.wires(server))]

@@ -1,0 +1,59 @@
+"""
+One server's own corner of the organization, opened: its configuration, store, directory and journal.
+
+Everything that looks or acts is handed a `Site`; nothing else in mailtrust knows all four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mailtrust.agent.journal import Journal
+from mailtrust.certificates.store import Store
+from mailtrust.config import Config
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.policy import Policy
+from mailtrust.directory.open import Directory, open_directory
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What one configuration file describes."""
+
+    config: Config
+    store: Store
+    directory: Directory
+    journal: Journal
+
+    @property
+    def server(self) -> ServerName:
+        """The server whose site this is."""
+        return self.config.server.name
+
+    @property
+    def policy(self) -> Policy:
+        """The thresholds, for `core`."""
+        return self.config.core_policy()
+
+
+@asynccontextmanager
+async def open_site(config: Config) -> AsyncIterator[Site]:
+    """
+    The site of *config*, closed again at the end.  Opening touches nothing: no file is made.
+
+    Raises: BadInput where a replica's URL names no directory that we know.
+    """
+    journal = Journal(config.server.store)
+    directory = open_directory(
+        config.directory.home,
+        config.directory.primary,
+        config.directory.replicas,
+        timeout=config.policy.probe_timeout,
+        memory=journal,
+    )
+    try:
+        yield Site(config, Store(config.server.store), directory, journal)
+    finally:
+        await directory.close()
