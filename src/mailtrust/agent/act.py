@@ -14,12 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import assert_never
 
-from mailtrust.certificates.create import new_key, self_signed
-from mailtrust.directory.replicate import replicate_once
-
 from mailtrust import clock
 from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
 from mailtrust.agent.site import Site
+from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.core.checks import cases
 from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.plan import (
@@ -37,6 +35,7 @@ from mailtrust.core.model.plan import (
 from mailtrust.core.model.sighting import Act, Installed, ReplicaSighting, Slot, View
 from mailtrust.core.repair import repairs
 from mailtrust.core.rotation import is_withdrawn, plan
+from mailtrust.directory.replicate import replicate_once
 from mailtrust.errors import DirectoryUnavailable, KeyMismatch, Refused, StoreUnavailable
 
 Watch = Callable[[View, Plan], None]
@@ -135,7 +134,12 @@ async def enable(
     now_held = _held(site, view, fingerprint)
     gone = replaced if replaced and replaced.certificate != held.certificate else None
     return Enabled(
-        now_held, plan(rotation, view, ENABLE_PACE, clock.now()), True, gone, lacking, _unread(view, site)
+        now_held,
+        plan(rotation, view, ENABLE_PACE, clock.now()),
+        changed=True,
+        replaced=gone,
+        deferring=lacking,
+        unread=_unread(view, site),
     )
 
 
