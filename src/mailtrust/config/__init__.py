@@ -1,0 +1,211 @@
+"""
+The configuration: TOML in, typed values out, and nothing that cannot be safe.
+
+Every path and every sqlite URL is absolute, so that a file means the same from every folder.  Without
+any file the defaults of `mailtrust.config.keys` hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from mailtrust.config.document import Document
+from mailtrust.config.keys import KEYS, Key
+from mailtrust.config.units import duration, size_bytes, write_duration, write_size
+from mailtrust.core.model.server import Endpoint, ServerName, server_name
+from mailtrust.core.policy import Policy
+from mailtrust.errors import BadConfiguration, BadInput
+
+__all__ = [
+    "KEYS", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
+    "duration", "find", "load", "size_bytes", "write_duration", "write_size",
+]  # fmt: skip
+
+_EMBEDDED_LATENCY = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who we are, what we keep, and where we present."""
+
+    name: ServerName
+    store: Path
+    listeners: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The replicas, and how long they may take to agree."""
+
+    home: str
+    primary: str
+    replicas: tuple[str, ...]
+    """All of them, home and primary included; each once."""
+    latency: timedelta | None
+    """None: measured, or computed from the site links."""
+    base: str = ""
+    layout: str = "standard"
+    members: str = ""
+    ca_file: Path | None = None
+    bind: str = ""
+    bind_dn: str = ""
+    password_file: Path | None = None
+    client_certificate: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What is new, what is soon, what is too long."""
+
+    key: str
+    days: int
+    expires_soon: timedelta | None
+    spread: timedelta
+    settle: timedelta
+    snapshot_max_age: timedelta
+    probe_timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """What presents and believes here; the rest of it concerns the hub."""
+
+    kind: str
+    mode: str
+    on_stale: str
+    bind: tuple[Endpoint, ...]
+    local_domains: tuple[str, ...]
+    maildir: Path
+    routes: Mapping[str, Endpoint]
+    queue_lifetime: timedelta
+    message_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything an administrator may decide, with the defaults filled in."""
+
+    server: Server
+    directory: Directory
+    policy: Thresholds
+    transport: Transport
+    file: Path | None = None
+    """Where it was read from; None where there is no file and the defaults hold."""
+
+    def core_policy(self) -> Policy:
+        """The thresholds as the checks take them."""
+        return Policy(
+            latency=_EMBEDDED_LATENCY if self.directory.latency is None else self.directory.latency,
+            expires_soon=self.policy.expires_soon,
+            spread=self.policy.spread,
+            settle=self.policy.settle,
+            snapshot_max_age=self.policy.snapshot_max_age,
+        )
+
+
+def find(path: Path | None, environment: Mapping[str, str], here: Path = Path()) -> Path | None:
+    """
+    The file that holds: *path*, else ``$MAILTRUST_CONFIG``, else ``mailtrust.toml`` in *here*, else in
+    ``/etc/mailtrust``; None where there is none.  One that was named is not looked for elsewhere.
+    """
+    if path is not None:
+        return path
+    if named := environment.get("MAILTRUST_CONFIG"):
+        return Path(named)
+    usual = (here / "mailtrust.toml", Path("/etc/mailtrust/mailtrust.toml"))
+    return next((one for one in usual if one.exists()), None)
+
+
+def load(
+    path: Path | None, environment: Mapping[str, str], *, default_name: Callable[[], str], here: Path = Path()
+) -> Config:
+    """
+    The configuration by `find`, or the defaults where there is no file.
+
+    *default_name* is asked for this host's name only where the file does not say it.
+    Raises: BadConfiguration, with the key, the line and what was expected.
+    """
+    file = find(path, environment, here)
+    document = Document.read(file) if file is not None else Document.empty()
+    server = _server(document, default_name)
+    return Config(server, _directory(document), _thresholds(document), _transport(document, server), file)
+
+
+def _server(document: Document, default_name: Callable[[], str]) -> Server:
+    name = document.get("server.name") or _host_name(default_name)
+    listeners = document.get("server.listeners")
+    return Server(
+        name, document.get("server.store"), (Endpoint(name, 25),) if listeners is None else listeners
+    )
+
+
+def _host_name(default_name: Callable[[], str]) -> ServerName:
+    name = default_name()
+    try:
+        return server_name(name)
+    except BadInput as error:
+        raise BadConfiguration(
+            f"this host calls itself {name!r}, which is not a fully qualified name",
+            hint="set server.name, or write a configuration with `mailtrust init --name FQDN`",
+        ) from error
+
+
+def _directory(document: Document) -> Directory:
+    home = document.get("directory.home")
+    primary = document.get("directory.primary") or home
+    replicas = document.get("directory.replicas") or ()
+    return Directory(
+        home=home,
+        primary=primary,
+        replicas=tuple(dict.fromkeys((home, primary, *replicas))),
+        latency=document.get("directory.latency"),
+        base=document.get("directory.base") or "",
+        layout=document.get("directory.layout"),
+        members=document.get("directory.members") or "",
+        ca_file=document.get("directory.ca_file"),
+        bind=document.get("directory.bind") or "",
+        bind_dn=document.get("directory.bind_dn") or "",
+        password_file=document.get("directory.password_file"),
+        client_certificate=document.get("directory.client_certificate"),
+    )
+
+
+def _thresholds(document: Document) -> Thresholds:
+    thresholds = Thresholds(
+        key=document.get("policy.key"),
+        days=document.get("policy.days"),
+        expires_soon=document.get("policy.expires_soon"),
+        spread=document.get("policy.spread"),
+        settle=document.get("policy.settle"),
+        snapshot_max_age=document.get("policy.snapshot_max_age"),
+        probe_timeout=document.get("policy.probe_timeout"),
+    )
+    if thresholds.spread < thresholds.snapshot_max_age:
+        # A peer may decide by a snapshot of that age: it would meet a key it has not read about.
+        blamed = "policy.spread" if document.says("policy.spread") else "policy.snapshot_max_age"
+        raise document.unfit(
+            blamed,
+            f"policy.spread ({write_duration(thresholds.spread)}) must be at least policy.snapshot_max_age "
+            f"({write_duration(thresholds.snapshot_max_age)})",
+            hint="a peer may judge by a snapshot of that age; raise spread, or lower snapshot_max_age",
+        )
+    return thresholds
+
+
+def _transport(document: Document, server: Server) -> Transport:
+    kind = document.get("transport.kind")
+    bind = document.get("transport.bind")
+    return Transport(
+        kind=kind,
+        mode=document.get("transport.mode") or ("report" if kind == "postfix" else "enforce"),
+        on_stale=document.get("transport.on_stale"),
+        bind=server.listeners if bind is None else bind,
+        local_domains=document.get("transport.local_domains"),
+        maildir=document.get("transport.maildir") or server.store / "mail",
+        routes=document.get("transport.routes"),
+        queue_lifetime=document.get("transport.queue_lifetime"),
+        message_size_bytes=document.get("transport.message_size"),
+    )

@@ -1,0 +1,218 @@
+"""
+Every key of the configuration, in one table.
+
+The loader reads by it, `mailtrust init` writes its annotated file from it, and the documentation is
+generated from it: a key that stands here is known everywhere, and one that does not is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mailtrust.config.units import duration, size_bytes
+from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_name
+from mailtrust.errors import BadInput
+
+KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
+"""The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: how it is written, what it means, and what reads it."""
+
+    table: str
+    name: str
+    expected: str
+    """What may stand there, to go after "expected"."""
+    read: Callable[[object], object]
+    """Raises: BadInput; its hint is shown, its message only for one of several values."""
+    default: str
+    """As it would stand in the file; in words where it depends on something else."""
+    about: str
+    example: str = ""
+    """As it could stand in the file, where the default is in words; empty where it is not."""
+
+    @property
+    def path(self) -> str:
+        """``table.name``, as messages say it."""
+        return f"{self.table}.{self.name}"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise BadInput("it is not a text")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise BadInput("it is not a list")
+    return tuple(map(_text, value))
+
+
+def _folder(value: object) -> Path:
+    path = Path(_text(value))
+    if not path.is_absolute():
+        raise BadInput("it is not absolute", hint="a path begins with /; ~ and variables are not expanded")
+    return path
+
+
+def _name(value: object) -> ServerName:
+    return server_name(_text(value))
+
+
+def _endpoints(value: object) -> tuple[Endpoint, ...]:
+    return tuple(map(endpoint, _texts(value)))
+
+
+def _replica(value: object) -> str:
+    """A replica's URL; whether we can speak to it is asked where all of them are known."""
+    url = _text(value)
+    parts = urlsplit(url)
+    if parts.scheme in ("ldap", "ldaps", "ldapi"):
+        raise BadInput(
+            f"{url!r} is LDAP", hint="LDAP directories come with the next release; use sqlite:///… for now"
+        )
+    if parts.scheme != "sqlite" or parts.netloc or not parts.path.strip("/") or parts.query or parts.fragment:
+        raise BadInput(
+            f"{url!r} is not a replica", hint="write sqlite:// and the absolute path: sqlite:///srv/dc1.db"
+        )
+    return url
+
+
+def _replicas(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_replica(one) for one in _texts(value)))
+
+
+def _length(value: object) -> timedelta:
+    return duration(_text(value))
+
+
+def _some_length(value: object) -> timedelta:
+    length = _length(value)
+    if not length:
+        raise BadInput("it is nothing", hint="it must be longer than nothing")
+    return length
+
+
+def _latency(value: object) -> timedelta | None:
+    return None if value == "auto" else _length(value)
+
+
+def _days(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= 36500:
+        raise BadInput("it is not a number of days")
+    return value
+
+
+def _size(value: object) -> int:
+    count = size_bytes(_text(value))
+    if not count:
+        raise BadInput("it is nothing", hint="it must be more than nothing")
+    return count
+
+
+def _domains(value: object) -> tuple[str, ...]:
+    return tuple(server_name(one) for one in _texts(value))
+
+
+def _routes(value: object) -> dict[str, Endpoint]:
+    if not isinstance(value, dict):
+        raise BadInput("it is not a table")
+    return {server_name(domain): endpoint(_text(hop)) for domain, hop in value.items()}
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in words:
+            raise BadInput("it is another word")
+        return str(value)
+
+    return read
+
+
+_DURATION = 'a duration such as "0s", "15m", "2h" or "90d"'
+_PATH = "an absolute path"
+_URL = 'the URL of a replica, such as "sqlite:///srv/dc1.db"'
+_LISTENERS = 'a list of "HOST:PORT" (an IPv6 address in brackets)'
+
+KEYS: tuple[Key, ...] = (
+    Key("server", "name", "a fully qualified domain name", _name, "this host's",
+        "The mail server this configuration is for: its certificates carry this name.",
+        '"hub1.example.test"'),
+    Key("server", "store", _PATH, _folder, '"/var/lib/mailtrust"',
+        "The folder of its keys and certificates, and of the journal, the trust snapshot and the queue."),
+    Key("server", "listeners", _LISTENERS, _endpoints, '["NAME:25"]',
+        "Where it presents its certificate over SMTP, for `check` to look; [] = nothing to probe.",
+        '["hub1.example.test:25"]'),
+    Key("directory", "home", _URL, _replica, '"sqlite:///var/lib/mailtrust/directory.db"',
+        "The replica that this server reads, and believes its peers by."),
+    Key("directory", "primary", _URL, _replica, "home",
+        "The replica that takes this server's writes.", '"sqlite:///srv/dc1.db"'),
+    Key("directory", "replicas", "a list of URLs of replicas", _replicas, "home and primary",
+        "Every replica of the directory; home and primary always belong to it.",
+        '["sqlite:///srv/dc1.db", "sqlite:///srv/dc2.db"]'),
+    Key("directory", "latency", f'{_DURATION}, or "auto"', _latency, '"15m"',
+        "How long replication may take before a publication counts as overdue."),
+    Key("directory", "base", "a distinguished name", _text, "none",
+        "LDAP only: the entry below which the servers' entries stand.", '"ou=mail,dc=example,dc=test"'),
+    Key("directory", "layout", '"standard", "computer" or "exchange"',
+        _one_of("standard", "computer", "exchange"), '"standard"',
+        "LDAP only: how a server's certificates are laid out in the directory."),
+    Key("directory", "members", "a distinguished name", _text, "none",
+        "LDAP only: the group or OU whose computers are mail servers.",
+        '"cn=Mail Servers,dc=example,dc=test"'),
+    Key("directory", "ca_file", _PATH, _folder, "the system's",
+        "LDAP only: the authorities that vouch for the directory servers.",
+        '"/etc/mailtrust/directory-ca.pem"'),
+    Key("directory", "bind", '"simple", "external" or "kerberos"',
+        _one_of("simple", "external", "kerberos"), "none",
+        "LDAP only: how we say who we are.", '"kerberos"'),
+    Key("directory", "bind_dn", "a distinguished name", _text, "none",
+        "LDAP only: the account of a simple bind.", '"cn=mailtrust,dc=example,dc=test"'),
+    Key("directory", "password_file", _PATH, _folder, "none",
+        "LDAP only: the file whose first line is the password of a simple bind.",
+        '"/etc/mailtrust/directory-password"'),
+    Key("directory", "client_certificate", _PATH, _folder, "none",
+        "LDAP only: the key and certificate (PEM) of an external bind.", '"/etc/mailtrust/directory.pem"'),
+    Key("policy", "key", "one of " + ", ".join(f'"{kind}"' for kind in KEY_KINDS), _one_of(*KEY_KINDS),
+        '"rsa2048"', "The key of new certificates."),
+    Key("policy", "days", "a whole number of days, 1 to 36500", _days, "1825",
+        "How long new certificates are valid."),
+    Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
+        "How long before the end of a certificate to begin warning.", '"90d"'),
+    Key("policy", "spread", _DURATION, _length, '"30m"',
+        "Hold still that long after every replica has it; at least snapshot_max_age."),
+    Key("policy", "settle", _DURATION, _length, '"1h"',
+        "Hold still that long after every listener presents it, before the old one is withdrawn."),
+    Key("policy", "snapshot_max_age", _DURATION, _some_length, '"30m"',
+        "A trust snapshot older than this is stale."),
+    Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
+        "How long one look at a listener or a replica may take."),
+    Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
+        "What presents the certificate here and believes peers by the directory."),
+    Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
+        "enforce (hub), report (postfix)",
+        "Whether peers whose key nobody publishes are deferred, or only counted.", '"report"'),
+    Key("transport", "on_stale", '"keep" or "defer"', _one_of("keep", "defer"), '"keep"',
+        "Whether an old snapshot still vouches for known peers, or defers them."),
+    Key("transport", "bind", _LISTENERS, _endpoints, "the listeners",
+        "Hub: the addresses that it listens on.", '["0.0.0.0:25"]'),
+    Key("transport", "local_domains", "a list of domains", _domains, "[]",
+        "Hub: the domains whose mail ends here."),
+    Key("transport", "maildir", _PATH, _folder, "STORE/mail",
+        "Hub: the folder of the mailboxes.", '"/var/lib/mailtrust/mail"'),
+    Key("transport", "routes", 'a table such as {"example.test" = "hub2.example.test:25"}', _routes, "{}",
+        "Hub: the next hop of each domain that is not local."),
+    Key("transport", "queue_lifetime", _DURATION, _some_length, '"5d"',
+        "Hub: how long a message is tried before its sender is told."),
+    Key("transport", "message_size", 'a size such as "50 MiB"', _size, '"50 MiB"',
+        "Hub: the largest message it takes."),
+)  # fmt: skip
+
+TABLES = tuple(dict.fromkeys(key.table for key in KEYS))

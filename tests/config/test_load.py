@@ -1,0 +1,197 @@
+"""The configuration: what holds, and what is refused with the line on which it stands."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailtrust.config import KEYS, Config, Key, find, load
+from mailtrust.core.model.server import Endpoint
+from mailtrust.errors import BadConfiguration
+
+
+def configuration(folder: Path, text: str) -> Path:
+    file = folder / "mailtrust.toml"
+    file.write_text(text)
+    return file
+
+
+def loaded(folder: Path, text: str) -> Config:
+    return load(configuration(folder, text), {}, default_name=lambda: "hub1.example.test")
+
+
+def refusal(folder: Path, text: str) -> BadConfiguration:
+    with pytest.raises(BadConfiguration) as caught:
+        loaded(folder, text)
+    return caught.value
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    """The table of the documentation, as a command that found no file sees it."""
+    config = load(None, {}, default_name=lambda: "hub1.example.test", here=tmp_path)
+
+    assert config.server.name == "hub1.example.test"
+    assert config.server.store == Path("/var/lib/mailtrust")
+    assert config.server.listeners == (Endpoint("hub1.example.test", 25),)
+    assert config.directory.home == "sqlite:///var/lib/mailtrust/directory.db"
+    assert config.directory.replicas == (config.directory.home,)
+    assert config.directory.primary == config.directory.home
+    assert (config.policy.key, config.policy.days, config.policy.expires_soon) == ("rsa2048", 1825, None)
+    assert config.policy.probe_timeout == timedelta(seconds=10)
+    assert (config.transport.kind, config.transport.on_stale) == ("none", "keep")
+    assert config.transport.maildir == Path("/var/lib/mailtrust/mail")
+    assert config.transport.message_size_bytes == 50 * 1024 * 1024
+    assert config.transport.queue_lifetime == timedelta(days=5)
+    assert config.core_policy().latency == timedelta(minutes=15)
+
+
+def test_home_and_primary_always_belong_to_the_replicas(tmp_path: Path) -> None:
+    """Whoever lists the others only would otherwise never look at home."""
+    config = loaded(
+        tmp_path,
+        """
+        [directory]
+        home = "sqlite:///srv/dc3.db"
+        primary = "sqlite:///srv/dc1.db"
+        replicas = ["sqlite:///srv/dc1.db", "sqlite:///srv/dc2.db"]
+        """,
+    )
+
+    assert config.directory.replicas == tuple(f"sqlite:///srv/dc{number}.db" for number in (3, 1, 2))
+
+
+def test_a_hub_enforces_and_listens_where_it_presents(tmp_path: Path) -> None:
+    """The defaults of the transport depend on its kind and on the server."""
+    config = loaded(
+        tmp_path,
+        """
+        server = {listeners = ["127.0.0.1:2525"], store = "/srv/hub1"}
+        transport.kind = "hub"
+        transport.routes = {"b.example.test" = "127.0.0.1:2526"}
+        """,
+    )
+
+    assert config.transport.mode == "enforce"
+    assert config.transport.bind == (Endpoint("127.0.0.1", 2525),)
+    assert config.transport.maildir == Path("/srv/hub1/mail")
+    assert config.transport.routes == {"b.example.test": Endpoint("127.0.0.1", 2526)}
+    assert loaded(tmp_path, 'transport.kind = "postfix"').transport.mode == "report"
+
+
+def test_no_listener_is_not_the_default_listener(tmp_path: Path) -> None:
+    """[] says that there is nothing to probe."""
+    assert loaded(tmp_path, "server.listeners = []").server.listeners == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ('[server]\nnmae = "hub1.example.test"', "line 2: there is no key server.nmae", "mean server.name?"),
+        ('[policy]\n\nlatency = "1m"', "line 3: there is no key policy.latency", "mean directory.latency?"),
+        ("[sever]\n", "line 1: there is no table sever", "did you mean server?"),
+        ('[policy]\nspread = "soon"', 'line 2: policy.spread is "soon"; expected a duration', "0s, 15m"),
+        ('[policy]\nspread = "-5m"', 'line 2: policy.spread is "-5m"; expected a duration', "0s, 15m"),
+        ("[policy]\nspread = 5", "line 2: policy.spread is 5; expected a duration", ""),
+        ("[policy]\ndays = 0", "line 2: policy.days is 0; expected a whole number of days, 1 to 36500", ""),
+        ("[policy]\ndays = true", "line 2: policy.days is True; expected a whole number", ""),
+        ('[policy]\nkey = "ed25519"', 'policy.key is "ed25519"; expected one of "rsa2048"', ""),
+        (
+            '[policy]\nspread = "10m"',
+            "line 2: policy.spread (10m) must be at least policy.snapshot_max_age (30m)",
+            "raise spread",
+        ),
+        (
+            '[policy]\nsnapshot_max_age = "2h"',
+            "line 2: policy.spread (30m) must be at least policy.snapshot_max_age (2h)",
+            "raise spread",
+        ),
+        ('[policy]\nprobe_timeout = "0s"', "line 2: policy.probe_timeout", "longer than nothing"),
+        ('[server]\nstore = "store"', 'line 2: server.store is "store"; expected an absolute path', "~"),
+        ('[server]\nname = "hub1"', 'server.name is "hub1"; expected a fully', "hub1.example.test"),
+        ('[server]\nlisteners = ["127.0.0.1:0"]', "line 2: server.listeners", "HOST:PORT"),
+        ('[transport]\nbind = ["127.0.0.1:0"]', "line 2: transport.bind", "HOST:PORT"),
+        ('[server]\nlisteners = "127.0.0.1:25"', "line 2: server.listeners", ""),
+        ('[directory]\nhome = "dc1.db"', 'line 2: directory.home is "dc1.db"; expected', "sqlite:///srv"),
+        ('[directory]\nhome = "sqlite://dc1.db"', "line 2: directory.home", "absolute path"),
+        ('[directory]\nhome = "ldaps://dc1.example.test"', "line 2: directory.home", "next release"),
+        ('[directory]\nlatency = "5"', 'directory.latency is "5"; expected a duration', "auto"),
+        ('[transport]\nmessage_size = "50"', 'line 2: transport.message_size is "50"; expected a size', ""),
+        ('[transport]\nroutes = {"b.example.test" = "x"}', "line 2: transport.routes", "HOST:PORT"),
+        ("server = 5", "line 1: server is a table of keys", "[server]"),
+        ("[server]\nname\n", "line 2: this is not TOML", 'name = "value"'),
+        ('[server]\nname = "a.example.test"\nname = "b.example.test"', "this is not TOML", ""),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_line(
+    tmp_path: Path, text: str, message: str, hint: str
+) -> None:
+    """The key, the line, what was expected: so that nobody has to guess at three in the morning."""
+    error = refusal(tmp_path, text)
+
+    assert str(tmp_path / "mailtrust.toml") in error.message
+    assert message in error.message
+    assert hint in f"{error.hint} {error.message}"
+
+
+def test_one_bad_value_in_a_list_is_named(tmp_path: Path) -> None:
+    """The cause says which of them it is."""
+    error = refusal(tmp_path, '[directory]\nreplicas = ["sqlite:///srv/dc1.db", "dc2.db"]')
+
+    assert "'dc2.db'" in str(error.__cause__)
+
+
+def test_a_file_that_was_named_and_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """Falling back to the defaults would act on another server's store."""
+    missing = tmp_path / "none.toml"
+
+    with pytest.raises(BadConfiguration, match="there is no configuration file") as caught:
+        load(None, {"MAILTRUST_CONFIG": str(missing)}, default_name=lambda: "hub1.example.test")
+
+    assert "mailtrust init" in caught.value.hint
+
+
+def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    """A certificate given for the configuration, say."""
+    file = tmp_path / "mailtrust.toml"
+    file.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(BadConfiguration, match="not a text in UTF-8"):
+        load(file, {}, default_name=lambda: "hub1.example.test")
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    """The operating system's reason is chained, for the command line to print."""
+    with pytest.raises(BadConfiguration, match="cannot be read") as caught:
+        load(tmp_path, {}, default_name=lambda: "hub1.example.test")
+
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_host_without_a_full_name_is_told_to_give_one(tmp_path: Path) -> None:
+    """A certificate for a bare host name would never fit."""
+    with pytest.raises(BadConfiguration, match="'hub1', which is not a fully qualified name") as caught:
+        load(None, {}, default_name=lambda: "hub1", here=tmp_path)
+
+    assert "server.name" in caught.value.hint
+
+
+def test_the_file_of_the_option_wins_then_the_environment_then_the_folder(tmp_path: Path) -> None:
+    """The order of the documentation."""
+    here = configuration(tmp_path, "")
+    option, variable = tmp_path / "option.toml", tmp_path / "variable.toml"
+
+    assert find(option, {"MAILTRUST_CONFIG": str(variable)}, tmp_path) == option
+    assert find(None, {"MAILTRUST_CONFIG": str(variable)}, tmp_path) == variable
+    assert find(None, {}, tmp_path) == here
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
+def test_every_default_and_example_is_taken_by_its_own_key(tmp_path: Path, key: Key) -> None:
+    """`init` writes them into the annotated file, so they must be what the loader reads."""
+    literal = key.example or key.default
+
+    config = loaded(tmp_path, f"{key.path} = {literal}")
+
+    assert config.file == tmp_path / "mailtrust.toml"
