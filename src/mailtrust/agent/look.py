@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mailtrust.probes.smtp import probe
-
 from mailtrust import clock
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict, diagnose, verdict
@@ -24,6 +22,7 @@ from mailtrust.core.model.sighting import ReplicaSighting, SnapshotSighting, Vie
 from mailtrust.core.rotation import pending, plan
 from mailtrust.directory import snapshot
 from mailtrust.errors import BadInput, StoreUnavailable
+from mailtrust.probes.smtp import probe
 
 Progress = Callable[[int, int], None]
 """Called with how many endpoints were looked at, and how many there are."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from mailtrust.agent.journal import Journal
 from mailtrust.certificates.store import Store
-from mailtrust.directory.open import Directory, open_directory
-
 from mailtrust.config import Config
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.policy import Policy
+from mailtrust.directory.open import Directory, open_directory
 
 
 @dataclass(frozen=True, slots=True)

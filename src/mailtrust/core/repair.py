@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import NO_CERTIFICATE, OVERDUE
+from mailtrust.core.events.catalog import OVERDUE
 from mailtrust.core.model.event import Finding
 from mailtrust.core.model.plan import Action, Install, Publish, Replicate, Restrict, Withdraw
+from mailtrust.core.rotation import is_withdrawn
 
 
 def repairs(findings: Iterable[Finding], case: Case) -> tuple[Action, ...]:
@@ -50,14 +51,14 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
 
 
 def _publish(finding: Finding, case: Case) -> Iterator[Action]:
-    if finding.cause == NO_CERTIFICATE or (case.expected is not None and _was_withdrawn(case)):
+    expected = case.expected
+    if expected is None or is_withdrawn(expected, case.replicas):
         yield Install(case.server)
-    elif case.expected is not None and finding.cause == OVERDUE:
+    elif finding.cause != OVERDUE:
+        yield Publish(case.server, expected.fingerprint)
+    elif case.policy.every_replica_takes_writes:
         # Publishing again where it already stands does nothing: the home replica is the one that lacks it.
-        if case.policy.every_replica_takes_writes:
-            yield Publish(case.server, case.expected.fingerprint, finding.place)
-    elif case.expected is not None:
-        yield Publish(case.server, case.expected.fingerprint)
+        yield Publish(case.server, expected.fingerprint, finding.place)
 
 
 def _bring_up(finding: Finding, case: Case) -> Iterator[Action]:
@@ -69,8 +70,3 @@ def _bring_up(finding: Finding, case: Case) -> Iterator[Action]:
         yield Publish(case.server, expected.fingerprint, finding.place)
     else:
         yield Replicate()
-
-
-def _was_withdrawn(case: Case) -> bool:
-    expected = case.expected
-    return expected is not None and any(expected.fingerprint in look.withdrawn for look in case.readable)

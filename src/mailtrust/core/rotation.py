@@ -28,7 +28,7 @@ def plan(rotation: Rotation, view: View, pace: Pace, now: datetime) -> Plan:
     for phase, line, action in _CHECKLIST:
         if obstacles := tuple(line(case)):
             may_act = all(obstacle.is_gap for obstacle in obstacles)
-            return Plan(rotation, phase, action(rotation) if may_act else None, obstacles)
+            return Plan(rotation, phase, action(rotation) if may_act and action else None, obstacles)
     return Plan(rotation, Phase.DONE)
 
 
@@ -140,23 +140,19 @@ def _not_presented(case: _Case) -> Iterator[Obstacle]:
         yield Obstacle(case.say("obstacle.not-current", ""), is_gap=True)
 
 
-def _no_action(_: Rotation) -> Action | None:
-    return None
-
-
-def _publish(rotation: Rotation) -> Action | None:
+def _publish(rotation: Rotation) -> Action:
     return Publish(rotation.server, rotation.new, rotation.replica)
 
 
-def _present(rotation: Rotation) -> Action | None:
+def _present(rotation: Rotation) -> Action:
     return Present(rotation.server, rotation.new)
 
 
 _CHECKLIST: tuple[
-    tuple[Phase, Callable[[_Case], Iterator[Obstacle]], Callable[[Rotation], Action | None]], ...
+    tuple[Phase, Callable[[_Case], Iterator[Obstacle]], Callable[[Rotation], Action] | None], ...
 ] = (
-    (Phase.INSTALL, _not_installed, _no_action),
+    (Phase.INSTALL, _not_installed, None),
     (Phase.PUBLISH, _not_published, _publish),
-    (Phase.SPREAD, _not_spread, _no_action),
+    (Phase.SPREAD, _not_spread, None),
     (Phase.PRESENT, _not_presented, _present),
 )

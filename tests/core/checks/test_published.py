@@ -1,0 +1,97 @@
+"""What stands on the entry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailtrust.core.model.sighting import Slot
+from tests.core.checks.judge import codes, judged, the
+from tests.make import (
+    DC1,
+    DC2,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    a_replica,
+    a_store,
+    a_view,
+    an_unread_store,
+    enabled,
+    garbage,
+    installed,
+)
+
+OURS = a_certificate()
+STRANGER = a_certificate("stranger.example.test", key="s")
+
+
+def current() -> object:
+    return a_store(installed(OURS, Slot.CURRENT))
+
+
+def test_garbage_beside_ours_is_12022_and_costs_that_value_only() -> None:
+    """The other values, and every other server, go on."""
+    store = current()
+    view = a_view(store, a_replica(DC1, OURS), a_replica(DC2, OURS, unparsable=(garbage(),)))  # type: ignore[arg-type]
+    found = the(12022, judged(view))
+
+    assert (found.place, found.action) == (DC2, "mailtrust withdraw abababababab")
+    assert 12012 not in codes(judged(view))
+
+
+def test_garbage_on_a_neighbours_entry_names_the_neighbour() -> None:
+    """The command must not touch our own entry."""
+    found = the(12022, judged(a_view(a_replica(DC1, server=HUB2, unparsable=(garbage(),)))))
+
+    assert found.server == HUB2
+    assert found.action == f"mailtrust withdraw abababababab --server {HUB2}"
+
+
+def test_garbage_that_is_being_withdrawn_is_quiet() -> None:
+    """The act was done; the rest is replication."""
+    value = garbage()
+    view = a_view(a_replica(DC1, withdrawn={value.digest: NOON}), a_replica(DC2, unparsable=(value,)))
+
+    assert codes(judged(view)) == []
+
+
+def test_a_key_beside_ours_that_we_never_had_is_a_stranger() -> None:
+    """Whoever holds that key is believed to be us."""
+    found = the(12106, judged(a_view(current(), a_replica(DC1, OURS, STRANGER))))  # type: ignore[arg-type]
+
+    assert found.action == f"mailtrust withdraw {STRANGER.fingerprint[:12]}"
+    assert (found.place, found.server) == (DC1, HUB1)
+
+
+def test_what_we_once_enabled_or_already_withdrew_is_no_stranger() -> None:
+    """An old key of ours, taken out of the store, is history."""
+    withdrawn = a_replica(DC1, OURS, withdrawn={STRANGER.fingerprint: NOON})
+    ours_once = a_view(current(), a_replica(DC1, OURS, STRANGER), acts=(enabled(STRANGER),))  # type: ignore[arg-type]
+
+    assert 12106 not in codes(judged(ours_once))
+    assert 12106 not in codes(judged(a_view(current(), withdrawn, a_replica(DC2, OURS, STRANGER))))  # type: ignore[arg-type]
+
+
+def test_without_the_store_nobody_is_a_stranger() -> None:
+    """We could not look at what is ours."""
+    assert 12106 not in codes(judged(a_view(an_unread_store(), a_replica(DC1, OURS, STRANGER))))
+    assert 12106 not in codes(judged(a_view(a_replica(DC1, OURS, STRANGER))))
+
+
+def test_one_key_on_two_entries_is_12107_on_both() -> None:
+    """The peers cannot tell the two apart, and the first one wins silently."""
+    theirs = a_replica(DC1, OURS, server=HUB2)
+    diagnosis = judged(a_view(current(), a_replica(DC1, OURS), theirs))  # type: ignore[arg-type]
+    [ours, others] = [finding for finding in diagnosis.findings if finding.event.code == 12107]
+
+    assert (ours.server, ours.values["others"], ours.action) == (HUB1, HUB2, "mailtrust new")
+    assert (others.server, others.values["others"], others.action) == (HUB2, HUB1, None)
+
+
+def test_a_subject_without_a_name_is_written_as_a_dash() -> None:
+    """An empty pair of brackets looks like a mistake of ours."""
+    nameless = replace(STRANGER, subject="")
+    found = the(12106, judged(a_view(current(), a_replica(DC1, OURS, nameless))))  # type: ignore[arg-type]
+
+    assert found.evidence[0].values["subject"] == "-"

@@ -1,0 +1,126 @@
+"""From findings to what mends them."""
+
+from __future__ import annotations
+
+from mailtrust.core.checks import cases, diagnose
+from mailtrust.core.model.plan import Action, Install, Pace, Present, Publish, Replicate, Restrict, Withdraw
+from mailtrust.core.model.sighting import History, Slot, View
+from mailtrust.core.policy import Policy
+from mailtrust.core.repair import repairs
+from mailtrust.core.rotation import pending, plan
+from tests.make import (
+    DC1,
+    DC2,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    a_replica,
+    a_store,
+    a_view,
+    a_wire,
+    enabled,
+    garbage,
+    installed,
+    minutes,
+)
+
+OURS = a_certificate()
+NEWER = a_certificate(key="b")
+STORE = a_store(installed(OURS, Slot.CURRENT))
+
+
+def mending(view: View, policy: Policy | None = None) -> tuple[Action, ...]:
+    rotation = pending(HUB1, view)
+    plans = {HUB1: plan(rotation, view, Pace(), NOON)} if rotation else {}
+    policy = policy or Policy()
+    findings = diagnose(view, plans, policy, NOON).findings
+    first = next(one for one in cases(view, plans, policy, NOON, None, HUB1) if one.server == HUB1)
+    return repairs(findings, first)
+
+
+def test_each_cause_of_12012_has_its_repair() -> None:
+    """The page's user action, done."""
+    overdue = a_view(STORE, a_replica(DC1), a_replica(DC2, OURS))
+    withdrawn = a_view(STORE, a_replica(DC1, withdrawn={OURS.fingerprint: NOON}), acts=(enabled(OURS),))
+
+    assert mending(a_view(a_store(), a_replica(DC1))) == (Install(HUB1),)
+    assert mending(a_view(a_store(installed(OURS)), a_replica(DC1))) == (Publish(HUB1, OURS.fingerprint),)
+    assert mending(overdue) == (Publish(HUB1, OURS.fingerprint, DC1),)
+    assert mending(overdue, Policy(every_replica_takes_writes=False)) == ()
+    assert mending(withdrawn) == (Install(HUB1),)
+
+
+def test_a_replica_behind_is_written_or_united() -> None:
+    """Ours is published there; what is not ours is brought by replication."""
+    behind = a_view(STORE, a_replica(DC1, OURS), a_replica(DC2))
+    previous = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, Slot.PREVIOUS))
+    old_behind = a_view(previous, a_replica(DC1, OURS, NEWER), a_replica(DC2, OURS))
+
+    assert mending(behind) == (Publish(HUB1, OURS.fingerprint, DC2),)
+    assert mending(behind, Policy(every_replica_takes_writes=False)) == ()
+    assert mending(old_behind) == (Replicate(),)
+
+
+def test_a_replica_that_went_back_is_written_again() -> None:
+    """The rest of what it forgot comes by replication."""
+    seen = History(first_seen={(HUB1, DC2, OURS.fingerprint): NOON - minutes(99)})
+
+    assert mending(a_view(STORE, a_replica(DC1, OURS), a_replica(DC2), history=seen)) == (
+        Publish(HUB1, OURS.fingerprint, DC2),
+    )
+
+
+def test_a_rotation_that_is_ready_is_finished() -> None:
+    """`fix` says the last word; where the key is gone it says nothing."""
+    store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER))
+    ready = a_view(store, a_replica(DC1, OURS, NEWER), acts=(enabled(NEWER),))
+    keyless = a_view(
+        a_store(installed(OURS, Slot.CURRENT), installed(NEWER, has_key=False)),
+        a_replica(DC1, OURS, NEWER),
+        acts=(enabled(NEWER),),
+    )
+
+    assert mending(ready) == (Present(HUB1, NEWER.fingerprint),)
+    assert mending(keyless) == ()
+
+
+def test_garbage_is_taken_out_and_a_stranger_is_left_to_people() -> None:
+    """No certificate can be lost with a value that is none."""
+    value = garbage()
+    with_garbage = a_view(STORE, a_replica(DC1, OURS, unparsable=(value,)))
+    half_gone = a_view(
+        STORE,
+        a_replica(DC1, OURS, withdrawn={garbage("cd" * 32).digest: NOON}),
+        a_replica(DC2, OURS, unparsable=(value, garbage("cd" * 32))),
+    )
+    stranger = a_view(STORE, a_replica(DC1, OURS, a_certificate(key="s")))
+
+    assert mending(with_garbage) == (Withdraw(HUB1, value.digest),)
+    assert mending(half_gone) == (Withdraw(HUB1, value.digest),)
+    assert mending(stranger) == ()
+
+
+def test_a_stored_certificate_that_is_presented_unpublished_is_published() -> None:
+    """The wire is right and the directory lags behind it."""
+    store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, Slot.PREVIOUS))
+    view = a_view(store, a_replica(DC1, OURS), a_wire(NEWER))
+
+    assert mending(view) == (Publish(HUB1, NEWER.fingerprint),)
+    assert mending(a_view(STORE, a_replica(DC1, OURS), a_wire(NEWER))) == ()
+
+
+def test_an_exposed_key_is_restricted() -> None:
+    """Whether it was read meanwhile only people can judge."""
+    store = a_store(installed(OURS, Slot.CURRENT), exposed=("/srv/hub1/key.pem",))
+
+    assert mending(a_view(store, a_replica(DC1, OURS))) == (Restrict("/srv/hub1/key.pem"),)
+
+
+def test_a_neighbours_findings_are_the_neighbours() -> None:
+    """We act on our own server only."""
+    view = a_view(STORE, a_replica(DC1, OURS), a_replica(DC1, server=HUB2, unparsable=(garbage(),)))
+    outside = a_view(a_replica(DC1, unparsable=(garbage(),)))
+
+    assert mending(view) == ()
+    assert mending(outside) == ()
