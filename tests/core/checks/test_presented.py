@@ -113,3 +113,13 @@ def test_12104_explains_12105() -> None:
     diagnosis = judged(a_view(store, a_replica(DC1, OURS, OLD), a_wire(OLD, unknown)))
 
     assert silenced(diagnosis) == [(12105, 12104)]
+
+
+def test_without_a_current_certificate_no_tls_is_a_consequence() -> None:
+    """A transport offers none until it has something to present."""
+    dead = a_dead_wire(WireFailure.NOT_OFFERED)
+    nothing = judged(a_view(a_store(installed(OURS)), a_replica(DC1), dead))
+    something = judged(a_view(a_store(installed(OURS, Slot.CURRENT)), a_replica(DC1), dead))
+
+    assert silenced(nothing) == [(12117, 12012)]
+    assert 12117 in codes(something)

@@ -112,7 +112,7 @@ def test_a_failed_enable_is_not_on_its_way() -> None:
 
 def test_a_rotation_that_waits_for_a_hand_is_12109() -> None:
     """Everything is ready, and nobody said the last word."""
-    store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER))
+    store = a_store(installed(OURS, Slot.CURRENT, arrived_at=NOON - timedelta(days=9)), installed(NEWER))
     acts = (enabled(OURS, at=NOON - minutes(90)), enabled(NEWER))
     view = a_view(store, a_replica(DC1, OURS, NEWER), a_replica(DC2, OURS, NEWER), acts=acts)
     found = the(12109, judged(view))
@@ -138,9 +138,7 @@ def test_a_rotation_that_waits_for_replication_is_silent() -> None:
 
 def test_a_rotation_whose_key_is_gone_waits_without_a_command() -> None:
     """There is nothing to enable any more."""
-    from dataclasses import replace
-
-    store = a_store(installed(OURS, Slot.CURRENT), replace(installed(NEWER), has_key=False))
+    store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, has_key=False))
     acts = (Act("enable", HUB1, NEWER.fingerprint, NOON - minutes(9), DC1),)
     found = the(12109, judged(a_view(store, a_replica(DC1, OURS, NEWER), acts=acts)))
 

@@ -71,11 +71,16 @@ def _same_key(_: Finding, consequence: Finding, case: Case) -> bool:
     )
 
 
+def _nothing_is_current(_: Finding, __: Finding, case: Case) -> bool:
+    return case.store is not None and case.current is None
+
+
 PRECEDENCE: tuple[Precedence, ...] = (
     Precedence(catalog.CORRUPTED, catalog.CERTIFICATE_MISSING, _only_value_at_home),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.NOT_IN_STORE),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.PRESENTED_NOT_PUBLISHED, _same_key),
+    Precedence(catalog.CERTIFICATE_MISSING, catalog.TLS_NOT_OFFERED, _nothing_is_current),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.ROTATION_BLOCKED),
     Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT),
     Precedence(catalog.REPLICATING, catalog.ROTATION_BLOCKED),

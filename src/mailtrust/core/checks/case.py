@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mailtrust.core.model.certificate import Certificate, Pin, short
+from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin, short
 from mailtrust.core.model.plan import Plan
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
@@ -117,7 +117,7 @@ class Case:
         return iter((self.store.found if self.store else None) or ())
 
 
-def enable_command(certificate: Certificate, replica: str | None = None) -> str:
+def enable_command(fingerprint: Fingerprint, replica: str | None = None) -> str:
     """What to type to publish a certificate."""
-    command = f"mailtrust enable {short(certificate.fingerprint)}"
+    command = f"mailtrust enable {short(fingerprint)}"
     return f"{command} --replica {replica}" if replica else command

@@ -117,7 +117,7 @@ def _not_published(missing: _Missing) -> Iterator[Finding]:
             missing.say("missing.never-enabled" if case.history.readable else "missing.slot-none"),
             _published_nowhere(missing),
             since=arrived,
-            action=enable_command(certificate),
+            action=enable_command(certificate.fingerprint),
         )
 
 
@@ -133,14 +133,18 @@ def _enabled_and_nowhere(missing: _Missing) -> Iterator[Finding]:
         yield missing.finding(NOT_WRITTEN, enabled, withdrawn, since=min(gone), action="mailtrust new")
     elif not missing.unread:
         yield missing.finding(
-            NOT_WRITTEN, enabled, _published_nowhere(missing), since=since, action=enable_command(certificate)
+            NOT_WRITTEN,
+            enabled,
+            _published_nowhere(missing),
+            since=since,
+            action=enable_command(certificate.fingerprint),
         )
     elif act is None or act.failed or case.now >= act.done_at + case.policy.latency:
         # It may stand at a replica that we cannot read: neither lost nor late is proven.
         unread = ", ".join(look.place for look in missing.unread)
         yield missing.finding(
             None, enabled, _published_nowhere(missing), missing.say("missing.unread", replicas=unread),
-            since=since, action=enable_command(certificate),
+            since=since, action=enable_command(certificate.fingerprint),
         )  # fmt: skip
 
 
@@ -175,7 +179,7 @@ def _overdue(missing: _Missing, published_at: datetime) -> Finding:
             late=_duration((case.now - deadline).total_seconds()),
         ),
         since=deadline,
-        action=enable_command(certificate, missing.home.place) if mendable else None,
+        action=enable_command(certificate.fingerprint, missing.home.place) if mendable else None,
     )
 
 

@@ -34,7 +34,7 @@ def presented_not_published(case: Case) -> Iterator[Finding]:
             wire.place,
             values=values,
             evidence=tuple(evidence),
-            action=enable_command(leaf) if stored and not withdrawn else None,
+            action=enable_command(leaf.fingerprint) if stored and not withdrawn else None,
             since=case.history.first_seen.get((case.server, wire.place, leaf.fingerprint)),
         )
 

@@ -39,19 +39,16 @@ def corrupted(case: Case) -> Iterator[Finding]:
 
 
 def stranger_published(case: Case) -> Iterator[Finding]:
-    """Beside ours, a key stands on our entry that this server never had."""
+    """Beside ours, a key stands on our entry that this server does not have, or no longer has."""
     store = case.store
     if store is None or store.found is None:
         return
-    known = {act.fingerprint for act in case.history.acts if act.what == "enable"}
     strangers = {
         one.certificate: one.published_at
         for look in case.readable
         if store.pins & look.pins
         for one in look.found or ()
-        if one.certificate.pin not in store.pins
-        and one.certificate.fingerprint not in known
-        and not is_withdrawn(one.certificate, case.replicas)
+        if one.certificate.pin not in store.pins and not is_withdrawn(one.certificate, case.replicas)
     }
     for leaf, published_at in strangers.items():
         at = case.publishing(leaf.pin)

@@ -114,7 +114,7 @@ def _mend(case: Case, look: ReplicaSighting, leaf: Certificate) -> str | None:
     if not case.policy.every_replica_takes_writes:
         return None
     if case.store is not None and case.expected is not None and leaf.pin == case.expected.pin:
-        return enable_command(leaf, look.place)
+        return enable_command(leaf.fingerprint, look.place)
     return "mailtrust directory replicate --once"
 
 

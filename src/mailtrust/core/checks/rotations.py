@@ -15,18 +15,18 @@ def rotation_blocked(case: Case) -> Iterator[Finding]:
     """A certificate was enabled and is not current yet: it waits for a replica, or for a hand."""
     if case.plan is None or case.plan.phase in (Phase.DONE, Phase.PUBLISH):
         return
-    new, installed = case.plan.rotation.new, case.installed
+    new = case.plan.rotation.new
     act = case.history.last("enable", case.server, new)
     values = {"fingerprint": short(new), "gate": case.plan.phase.value}
     evidence = tuple(obstacle.said for obstacle in case.plan.obstacles)
     ready = Said("rotation.ready", values)
-    finish = case.plan.action is not None and installed is not None
+    finish = case.plan.action is not None
     yield Finding(
         catalog.ROTATION_BLOCKED,
         case.server,
         cause=None,
         values=values,
         evidence=(*evidence, ready) if finish else evidence,
-        action=enable_command(installed.certificate) if finish and installed else None,
+        action=enable_command(new) if finish else None,
         since=act.done_at if act else None,
     )
