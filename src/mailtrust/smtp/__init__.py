@@ -1,0 +1,1 @@
+"""SMTP as pure values: bytes in, events out."""
