@@ -1,0 +1,1 @@
+"""Where looking, thinking and acting meet: the only package that changes anything, and the journal of it."""

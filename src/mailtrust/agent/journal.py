@@ -1,0 +1,238 @@
+"""
+The journal: what was done here, what was found, and since when.
+
+Nothing is decided by a stored phase; what is stored is observations.  An *act* is something that we did.
+A finding *opens*, *changes* and *closes* under its incident's key, however often it is looked at.  An
+event that a transport raises is written once per place and quarter of an hour, as Exchange does it.
+A journal that cannot be written costs that line: callers show StoreUnavailable as a warning.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from mailtrust.agent import journal_rows as rows
+from mailtrust.agent.incidents import Change, changes
+from mailtrust.agent.journal_file import JournalFile, Work
+from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
+from mailtrust.core.events import catalog
+from mailtrust.core.model.event import Diagnosis, Event, when
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import Act, History, ReplicaSighting, Sighting, WireSighting
+from mailtrust.errors import StoreUnavailable
+
+__all__ = ["Ack", "Entry", "EntryKind", "Journal", "Raised"]
+
+JOURNAL_FILE = "journal.db"
+FLOOD_PERIOD = timedelta(seconds=900)
+"""Exchange's own: an event is written at most once per key in that time."""
+
+_REMEMBER_AGAIN_AFTER = timedelta(hours=1)
+_NOTHING_OPEN: Mapping[str, Entry] = {}
+_NOTHING_SEEN: AbstractSet[rows.SeenAt] = frozenset()
+_Result = TypeVar("_Result")
+
+
+class Raised(Protocol):
+    """An event that a transport met, by itself and at one moment."""
+
+    @property
+    def event(self) -> Event:
+        """Which."""
+
+    @property
+    def server(self) -> ServerName:
+        """Who raises it."""
+
+    @property
+    def place(self) -> str | None:
+        """The address of the peer."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """For the event's message."""
+
+
+class Journal:
+    """
+    The journal in a store's folder.  Every method stands by itself: the object may be shared by
+    threads, and the file by processes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = JournalFile(folder / JOURNAL_FILE)
+        self.tell: Callable[[str], None] = _to_nobody
+        """Called with a sentence when a damaged journal was set aside."""
+
+    @property
+    def path(self) -> Path:
+        """The journal's file; it may not exist yet."""
+        return self._file.path
+
+    def record_act(self, act: Act) -> None:
+        """Put an act on record, also one that failed.  Raises: StoreUnavailable."""
+
+        def work(db: sqlite3.Connection) -> None:
+            rows.write_act(db, act)
+            if not act.failed:
+                values = {"fingerprint": act.fingerprint}
+                done = Entry(
+                    0, act.done_at, EntryKind.DONE, None, act.server, act.place, None, None, act.what
+                )
+                rows.write_entry(db, replace(done, values=values))
+
+        self._write(work, act.done_at)
+
+    def record_raised(self, raised: Raised, now: datetime) -> bool:
+        """
+        Write a transport's event, at most once per event, server and place in FLOOD_PERIOD.
+
+        False where it was only counted; the next one that is written says how many were.
+        Raises: StoreUnavailable.
+        """
+        key = f"{raised.event.code}/{raised.server}/{raised.place or ''}"
+        entry = Entry(
+            0, now, EntryKind.RAISED, raised.event, raised.server, raised.place,
+            severity=raised.event.severity, values=raised.values,
+        )  # fmt: skip
+
+        def work(db: sqlite3.Connection) -> bool:
+            suppressed = rows.count_flood(db, key, now, now - FLOOD_PERIOD)
+            if suppressed is None:
+                return False
+            rows.write_entry(db, replace(entry, suppressed=suppressed))
+            return True
+
+        return self._write(work, now)
+
+    def record_diagnosis(
+        self, diagnosis: Diagnosis, scope: Collection[ServerName], now: datetime
+    ) -> tuple[Entry, ...]:
+        """
+        Write what opened, changed and closed at the servers of *scope*, and give it.
+
+        A finding that another explains, or that is acknowledged, neither opens nor closes; nor does one
+        close at a place that could not be looked at.  Nothing is written where nothing changed.
+        Raises: StoreUnavailable.
+        """
+        before = self._known(rows.incidents, empty=_NOTHING_OPEN)
+        if not any(changes(before, diagnosis, scope, self.acks(now))):
+            return ()
+
+        def work(db: sqlite3.Connection) -> tuple[Entry, ...]:
+            found = tuple(changes(rows.incidents(db), diagnosis, scope, rows.acks(db, now)))
+            return tuple(_apply(db, change, now) for change in found)
+
+        return self._write(work, now)
+
+    def record_seen(self, sightings: Iterable[Sighting], now: datetime) -> None:
+        """Remember when a certificate was first seen at an endpoint or replica.  Raises: StoreUnavailable."""
+        seen = {key for look in sightings for key in _shown(look)}
+        new = seen - self._known(rows.all_seen, empty=_NOTHING_SEEN)
+        if new:
+            self._write(lambda db: rows.write_seen(db, new, now), now)
+
+    def history(self, server: ServerName | None = None) -> History:
+        """What was done, and what was first seen when, at *server* or everywhere.  Never raises."""
+        try:
+            return self._file.read(lambda db: rows.history(db, server), empty=History())
+        except StoreUnavailable:
+            return History(readable=False)
+
+    def entries(
+        self,
+        server: ServerName | None = None,
+        event: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after_id: int = 0,
+        limit: int | None = None,
+    ) -> tuple[Entry, ...]:
+        """The entries that fit, oldest first; the latest *limit* of them.  Raises: StoreUnavailable."""
+        asked = {
+            "server = ?": server, "event = ?": event, "id > ?": after_id or None,
+            "at >= ?": rows.moment(since) if since else None, "at < ?": rows.moment(until) if until else None,
+        }  # fmt: skip
+        given = {clause: value for clause, value in asked.items() if value is not None}
+        return self._file.read(lambda db: rows.entries(db, given, limit), empty=())
+
+    def open_findings(self) -> tuple[Entry, ...]:
+        """What is open, by when it opened.  Raises: StoreUnavailable."""
+        opened = self._file.read(rows.incidents, empty=_NOTHING_OPEN).values()
+        return tuple(sorted(opened, key=lambda entry: entry.at))
+
+    def ack(self, event: int, server: ServerName | None, until: datetime, reason: str, now: datetime) -> None:
+        """Acknowledge an event at *server*, or wherever it occurs, on record.  Raises: StoreUnavailable."""
+        entry = Entry(0, now, EntryKind.ACKNOWLEDGED, catalog.BY_CODE.get(event), server, note=reason)
+
+        def work(db: sqlite3.Connection) -> None:
+            rows.write_ack(db, Ack(event, server, until, reason, now))
+            rows.write_entry(db, replace(entry, values={"until": when(until)}))
+
+        self._write(work, now)
+
+    def acks(self, now: datetime) -> tuple[Ack, ...]:
+        """The acknowledgements that hold; none where the journal cannot be read."""
+        return self._known(lambda db: rows.acks(db, now), empty=())
+
+    def read_before(self, url: str) -> datetime | None:
+        """When a replica was last read from here, to the hour; None if never, or nobody remembers."""
+        return self._known(lambda db: rows.replica_read_at(db, url), empty=None)
+
+    def remember(self, url: str, now: datetime) -> None:
+        """A replica was read.  Never raises: a look must not fail for want of a diary."""
+        known = self.read_before(url)
+        if known is not None and now - known < _REMEMBER_AGAIN_AFTER:
+            return
+        try:
+            self._write(lambda db: rows.write_replica_read(db, url, now), now)
+        except StoreUnavailable:
+            return
+
+    def _known(self, work: Work[_Result], *, empty: _Result) -> _Result:
+        """What the journal knows; *empty* where it cannot be read: a write would find out why."""
+        try:
+            return self._file.read(work, empty=empty)
+        except StoreUnavailable:
+            return empty
+
+    def _write(self, work: Work[_Result], now: datetime) -> _Result:
+        result, aside = self._file.write(work, now)
+        if aside is not None:
+            note = f"the journal was damaged and is set aside as {aside}; a new one begins"
+            self._file.write(
+                lambda db: rows.write_entry(db, Entry(0, now, EntryKind.DAMAGED, note=note)), now
+            )
+            self.tell(note)
+        return result
+
+
+def _to_nobody(_: str) -> None:
+    return
+
+
+def _apply(db: sqlite3.Connection, change: Change, now: datetime) -> Entry:
+    kind, key, finding = change
+    entry = Entry(
+        0, now, kind, finding.event, finding.server, finding.place, finding.cause, finding.severity,
+        finding.action, finding.values,
+    )  # fmt: skip
+    if kind is EntryKind.CLOSED:
+        rows.close_incident(db, key)
+    else:
+        rows.open_incident(db, key, entry)
+    return rows.write_entry(db, entry)
+
+
+def _shown(look: Sighting) -> Iterator[rows.SeenAt]:
+    match look:
+        case WireSighting():
+            yield from ((look.server, look.place, leaf.fingerprint) for leaf in look.found or ())
+        case ReplicaSighting():
+            yield from ((look.server, look.place, one.certificate.fingerprint) for one in look.found or ())
