@@ -7,8 +7,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,9 +15,9 @@ import pytest
 from mailtrust.agent.journal import EntryKind, Journal
 from mailtrust.core.events import catalog
 from mailtrust.core.model.event import Diagnosis, Event, Finding, Severity, Silenced
-from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Act
 from mailtrust.errors import StoreUnavailable
+from mailtrust.transports.base import Raised
 from tests.make import DC1, DC2, HUB1, HUB2, NOON, a_certificate, a_replica, a_wire, enabled, minutes
 
 MISSING = Finding(
@@ -28,12 +26,8 @@ MISSING = Finding(
 UNREAD = Finding(catalog.REPLICA_UNREADABLE, HUB1, DC1)
 
 
-@dataclass(frozen=True)
-class Met:
-    event: Event = catalog.PEER_NOT_TRUSTED_INBOUND
-    server: ServerName = HUB1
-    place: str | None = "127.0.0.1"
-    values: Mapping[str, str] = field(default_factory=dict)
+def met(place: str = "127.0.0.1", event: Event = catalog.PEER_NOT_TRUSTED_INBOUND) -> Raised:
+    return Raised(event, HUB1, place)
 
 
 @pytest.fixture
@@ -182,7 +176,7 @@ def test_an_acknowledgement_without_a_server_covers_them_all(journal: Journal) -
 
 def test_a_raised_event_is_written_once_in_a_quarter_of_an_hour(journal: Journal) -> None:
     """A peer that tries every second must not fill the disk; the next entry says how often it tried."""
-    written = [journal.record_raised(Met(), NOON + timedelta(seconds=after)) for after in (0, 1, 899, 900)]
+    written = [journal.record_raised(met(), NOON + timedelta(seconds=after)) for after in (0, 1, 899, 900)]
 
     assert written == [True, False, False, True]
     assert [entry.suppressed for entry in journal.entries(event=1036)] == [0, 2]
@@ -190,16 +184,18 @@ def test_a_raised_event_is_written_once_in_a_quarter_of_an_hour(journal: Journal
 
 def test_another_place_is_another_problem(journal: Journal) -> None:
     """The key is event, server and place."""
-    assert journal.record_raised(Met(), NOON)
-    assert journal.record_raised(Met(place="127.0.0.2"), NOON)
-    assert journal.record_raised(Met(event=catalog.PEER_NOT_TRUSTED_OUTBOUND), NOON)
+    assert journal.record_raised(met(), NOON)
+    assert journal.record_raised(met(place="127.0.0.2"), NOON)
+    assert journal.record_raised(met(event=catalog.PEER_NOT_TRUSTED_OUTBOUND), NOON)
 
 
 def test_entries_are_found_by_server_event_time_and_number(journal: Journal) -> None:
     """What `events` asks."""
     for minute in range(5):
         server = HUB1 if minute % 2 else HUB2
-        journal.record_raised(Met(server=server, place=f"127.0.0.{minute}"), NOON + minutes(minute))
+        journal.record_raised(
+            Raised(catalog.PEER_NOT_TRUSTED_INBOUND, server, f"127.0.0.{minute}"), NOON + minutes(minute)
+        )
 
     first = journal.entries()[0]
     assert [entry.place for entry in journal.entries(server=HUB1)] == ["127.0.0.1", "127.0.0.3"]
@@ -298,15 +294,15 @@ def test_a_writer_killed_in_the_middle_leaves_the_last_whole_entry(journal: Jour
     journal.record_act(enabled(a_certificate(), at=NOON))
 
     assert len(journal.history().acts) == 2
-    assert journal.record_raised(Met(), NOON)
+    assert journal.record_raised(met(), NOON)
 
 
 def test_several_processes_write_side_by_side(journal: Journal) -> None:
     """The hub and a command do."""
     script = (
-        "import sys; from pathlib import Path; from tests.agent.test_journal import Met;"
+        "import sys; from pathlib import Path; from tests.agent.test_journal import met;"
         "from mailtrust.agent.journal import Journal; from tests.make import NOON;"
-        "[Journal(Path(sys.argv[1])).record_raised(Met(place=f'{sys.argv[2]}.{n}'), NOON) for n in range(10)]"
+        "[Journal(Path(sys.argv[1])).record_raised(met(place=f'{sys.argv[2]}.{n}'), NOON) for n in range(10)]"
     )
     arguments = [sys.executable, "-c", script, str(journal.path.parent)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -15,19 +15,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from mailtrust.agent import journal_rows as rows
 from mailtrust.agent.incidents import Change, changes
 from mailtrust.agent.journal_file import JournalFile, Work
 from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Diagnosis, Event, when
+from mailtrust.core.model.event import Diagnosis, when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Act, History, ReplicaSighting, Sighting, WireSighting
 from mailtrust.errors import StoreUnavailable
+from mailtrust.transports.base import Raised
 
-__all__ = ["Ack", "Entry", "EntryKind", "Journal", "Raised"]
+__all__ = ["Ack", "Entry", "EntryKind", "Journal"]
 
 JOURNAL_FILE = "journal.db"
 FLOOD_PERIOD = timedelta(seconds=900)
@@ -37,26 +38,6 @@ _REMEMBER_AGAIN_AFTER = timedelta(hours=1)
 _NOTHING_OPEN: Mapping[str, Entry] = {}
 _NOTHING_SEEN: AbstractSet[rows.SeenAt] = frozenset()
 _Result = TypeVar("_Result")
-
-
-class Raised(Protocol):
-    """An event that a transport met, by itself and at one moment."""
-
-    @property
-    def event(self) -> Event:
-        """Which."""
-
-    @property
-    def server(self) -> ServerName:
-        """Who raises it."""
-
-    @property
-    def place(self) -> str | None:
-        """The address of the peer."""
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """For the event's message."""
 
 
 class Journal:
@@ -96,7 +77,7 @@ class Journal:
         False where it was only counted; the next one that is written says how many were.
         Raises: StoreUnavailable.
         """
-        key = f"{raised.event.code}/{raised.server}/{raised.place or ''}"
+        key = f"{raised.event.code}/{raised.server}/{raised.place}"
         entry = Entry(
             0, now, EntryKind.RAISED, raised.event, raised.server, raised.place,
             severity=raised.event.severity, values=raised.values,
