@@ -103,7 +103,8 @@ def test_garbage_is_taken_out_and_a_stranger_is_left_to_people() -> None:
 
 def test_a_stored_certificate_that_is_presented_unpublished_is_published() -> None:
     """The wire is right and the directory lags behind it."""
-    store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, Slot.PREVIOUS))
+    early = NOON - minutes(9999)
+    store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, arrived_at=early))
     view = a_view(store, a_replica(DC1, OURS), a_wire(NEWER))
 
     assert mending(view) == (Publish(HUB1, NEWER.fingerprint),)

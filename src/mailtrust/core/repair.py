@@ -37,7 +37,9 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
         case catalog.PRESENTED_NOT_PUBLISHED if finding.action is not None:
             shown = {leaf for wire in case.wires for leaf in wire.found or () if wire.place == finding.place}
             yield from (
-                Publish(case.server, leaf.fingerprint) for leaf in shown if leaf.pin in case.store.pins
+                Publish(case.server, leaf.fingerprint)
+                for leaf in shown
+                if leaf.fingerprint in case.enableable
             )
         case catalog.CORRUPTED:
             values = (value for look in case.readable for value in look.unparsable)

@@ -90,6 +90,12 @@ class Case:
         return max(fit, key=lambda one: (one.arrived_at, one.certificate.fingerprint), default=self.current)
 
     @property
+    def enableable(self) -> frozenset[Fingerprint]:
+        """What the store has with its key, and has not replaced."""
+        fit = (one for one in self._stored() if one.has_key and one.slot in (Slot.CURRENT, Slot.NONE))
+        return frozenset(one.certificate.fingerprint for one in fit)
+
+    @property
     def presented(self) -> tuple[Certificate, ...]:
         """What it presents, each certificate once."""
         return tuple(dict.fromkeys(leaf for wire in self.wires for leaf in wire.found or ()))

@@ -27,14 +27,15 @@ def presented_not_published(case: Case) -> Iterator[Finding]:
         ]
         if withdrawn:
             evidence.append(Said("wire.was-withdrawn", {**values, "at": when(min(withdrawn))}))
-        stored = case.store is not None and leaf.pin in case.store.pins
+        # A replaced one is not enabled again: its process has to take the current one.
+        may_enable = leaf.fingerprint in case.enableable and not withdrawn
         yield Finding(
             catalog.PRESENTED_NOT_PUBLISHED,
             case.server,
             wire.place,
             values=values,
             evidence=tuple(evidence),
-            action=enable_command(leaf.fingerprint) if stored and not withdrawn else None,
+            action=enable_command(leaf.fingerprint) if may_enable else None,
             since=case.history.first_seen.get((case.server, wire.place, leaf.fingerprint)),
         )
 
