@@ -29,12 +29,19 @@ OLD = a_certificate(key="old")
 
 def test_presented_and_published_nowhere_is_12104() -> None:
     """Peers refuse it, whatever the store thinks."""
-    store = a_store(installed(OURS, Slot.CURRENT), installed(OLD, Slot.PREVIOUS))
+    store = a_store(installed(OURS, Slot.CURRENT), installed(OLD, arrived_at=NOON - minutes(9999)))
     first = History(first_seen={(HUB1, str(ENDPOINT), OLD.fingerprint): NOON - minutes(3)})
     found = the(12104, judged(a_view(store, a_replica(DC1, OURS), a_wire(OLD), history=first)))
 
     assert found.action == f"mailtrust enable {OLD.fingerprint[:12]}"
     assert found.since == NOON - minutes(3)
+
+
+def test_a_process_that_presents_what_was_replaced_is_not_mended_by_going_back() -> None:
+    """It has to take the current one; only its administrator can restart it."""
+    store = a_store(installed(OURS, Slot.CURRENT), installed(OLD, Slot.PREVIOUS))
+
+    assert the(12104, judged(a_view(store, a_replica(DC1, OURS), a_wire(OLD)))).action is None
 
 
 def test_presenting_what_was_withdrawn_names_the_day() -> None:
