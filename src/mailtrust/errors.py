@@ -12,7 +12,8 @@ Every exception that mailtrust raises on purpose, as one tree.
     ├── StoreUnavailable         the server's own store cannot be read or written
     ├── DirectoryUnavailable     a replica cannot be asked
     │   └── PublishRefused       a replica answered, and said no
-    └── TransportUnavailable     the hub cannot start or its queue cannot be opened
+    ├── TransportUnavailable     the hub cannot start or its queue cannot be opened
+    └── TextMissing              our own texts lack a page, a phrase or a value
 
 A message says what we were doing and to whom, in one sentence.  A *hint* says what next.
 The cause is chained (``raise … from error``) and printed once, by the command line.
@@ -72,3 +73,7 @@ class PublishRefused(DirectoryUnavailable):
 
 class TransportUnavailable(MailtrustError):
     """The transport cannot start, or its queue cannot be opened."""
+
+
+class TextMissing(MailtrustError):
+    """Our own texts lack a page, a phrase or a value; the tests meet it, a reader never should."""
