@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from mailtrust.config.annotated import annotated
 from mailtrust.config.document import Document
 from mailtrust.config.keys import KEYS, Key
 from mailtrust.config.units import duration, size_bytes, write_duration, write_size
@@ -21,7 +22,7 @@ from mailtrust.errors import BadConfiguration, BadInput
 
 __all__ = [
     "KEYS", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
-    "duration", "find", "load", "size_bytes", "write_duration", "write_size",
+    "annotated", "duration", "find", "load", "parse", "size_bytes", "write_duration", "write_size",
 ]  # fmt: skip
 
 _EMBEDDED_LATENCY = timedelta(minutes=15)
@@ -129,9 +130,19 @@ def load(
     Raises: BadConfiguration, with the key, the line and what was expected.
     """
     file = find(path, environment, here)
-    document = Document.read(file) if file is not None else Document.empty()
+    return _config(Document.read(file) if file is not None else Document.empty(), default_name)
+
+
+def parse(text: str, file: Path) -> Config:
+    """The configuration that *file* would be; it must name its server.  Raises: BadConfiguration."""
+    return _config(Document.parse(text, file), lambda: "")
+
+
+def _config(document: Document, default_name: Callable[[], str]) -> Config:
     server = _server(document, default_name)
-    return Config(server, _directory(document), _thresholds(document), _transport(document, server), file)
+    return Config(
+        server, _directory(document), _thresholds(document), _transport(document, server), document.file
+    )
 
 
 def _server(document: Document, default_name: Callable[[], str]) -> Server:

@@ -39,7 +39,11 @@ class Document:
         Raises: BadConfiguration for a file that cannot be read or is not TOML, for a key that nobody
         knows, and for a value that its key does not take.
         """
-        text = _text(file)
+        return cls.parse(_text(file), file)
+
+    @classmethod
+    def parse(cls, text: str, file: Path) -> Document:
+        """The same for a text that is not written yet.  Raises: BadConfiguration."""
         try:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

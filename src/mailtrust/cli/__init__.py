@@ -1,0 +1,62 @@
+"""
+The command line: it asks, shows and exits; every decision is made below.
+
+`run` is the whole program as a function of its arguments.  Each command is a file of its own, imported
+when it is typed, so that `mailtrust --help` need not load what only one of them uses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from mailtrust.cli import frame
+from mailtrust.cli.program import program
+from mailtrust.errors import MailtrustError
+
+__all__ = ["main", "run"]
+
+
+def main() -> None:
+    """The entry point of the `mailtrust` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Do what *arguments* say; the exit code.
+
+    0 done, or nothing to do; 1 failed, and said why; 2 wrong syntax.  `check` is a monitoring plugin and
+    exits 3 where it cannot judge.  130: interrupted.
+    """
+    invocation = frame.Invocation.of(arguments)
+    try:
+        code = _run(arguments, invocation)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; say nothing, not even when Python closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return code
+
+
+def _run(arguments: Sequence[str], invocation: frame.Invocation) -> int:
+    try:
+        result = program().main(list(arguments), prog_name="mailtrust", standalone_mode=False)
+    except frame.UsageError as error:
+        invocation.tell_usage(error)
+        return 3 if invocation.is_check else 2
+    except MailtrustError as error:
+        invocation.tell(error)
+        return 3 if invocation.is_check else 1
+    except (KeyboardInterrupt, frame.Abort):
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # nobody shall meet a traceback at three in the morning
+        if os.environ.get("MAILTRUST_DEBUG"):
+            raise
+        invocation.tell(frame.unexpected(error))
+        return 3 if invocation.is_check else 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,117 @@
+"""`mailtrust events`: what opened, changed and closed, from the journal."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from mailtrust import clock
+from mailtrust.agent.journal import Entry, EntryKind, Journal
+from mailtrust.agent.report import moment
+from mailtrust.cli.frame import JsonOption, given, session, texts
+from mailtrust.cli.output import emit, emit_line, say
+from mailtrust.cli.program import application
+from mailtrust.config import duration
+from mailtrust.core.model.certificate import short
+from mailtrust.core.model.event import when
+from mailtrust.core.model.server import server_name
+from mailtrust.errors import BadInput
+from mailtrust.texts import Texts
+
+app = application()
+
+_LOOK_AGAIN_AFTER_SECONDS = 1.0
+_STYLE = {
+    EntryKind.OPENED: "red",
+    EntryKind.CHANGED: "yellow",
+    EntryKind.CLOSED: "green",
+    EntryKind.RAISED: "magenta",
+}
+
+
+@app.command(epilog="Example: mailtrust events --event 12012 --since 2d")
+def events(
+    context: typer.Context,
+    *,
+    server: Annotated[str | None, given("Of that server only.", metavar="NAME")] = None,
+    event: Annotated[int | None, given("Of that event only.", metavar="EVENT")] = None,
+    since: Annotated[
+        str | None, given("From then on: 2026-06-01T12:00Z, or 2h for two hours ago.", metavar="TIME")
+    ] = None,
+    until: Annotated[str | None, given("Up to then.", metavar="TIME")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what opened, changed and closed, oldest first; --json --follow writes one entry per line."""
+    now = clock.now()
+    name = server_name(server) if server else None
+    begin, end = (_time(text, now) if text else None for text in (since, until))
+    shelf = texts()
+    journal = Journal(session(context).config().server.store)
+    found = journal.entries(name, event, begin, end)
+    if json_output and not follow:
+        emit([entry_report(one, shelf) for one in found])
+        return
+    _write(found, shelf, json_output=json_output)
+    if not found and not follow:
+        say("nothing is on record" if begin is None and end is None else "nothing is on record for that time")
+    last = found[-1].id if found else 0
+    while follow:
+        time.sleep(_LOOK_AGAIN_AFTER_SECONDS)
+        found = journal.entries(name, event, begin, end, after_id=last)
+        _write(found, shelf, json_output=json_output)
+        last = found[-1].id if found else last
+
+
+def entry_report(entry: Entry, shelf: Texts) -> dict[str, Any]:
+    """One entry as JSON."""
+    return {
+        "id": entry.id,
+        "at": moment(entry.at),
+        "kind": entry.kind.value,
+        "event": entry.event.code if entry.event else None,
+        "name": entry.event.name if entry.event else None,
+        "severity": entry.severity.value if entry.severity else None,
+        "server": entry.server,
+        "place": entry.place,
+        "cause": entry.cause,
+        "action": entry.action,
+        "message": _message(entry, shelf),
+        "suppressed": entry.suppressed,
+    }
+
+
+def _write(found: Iterable[Entry], shelf: Texts, *, json_output: bool) -> None:
+    for entry in found:
+        if json_output:
+            emit_line(entry_report(entry, shelf))
+            continue
+        event = f"{entry.event.code} " if entry.event else ""
+        cause = f"{entry.cause}: " if entry.cause else ""
+        again = f" (and {entry.suppressed} times more before)" if entry.suppressed else ""
+        head = f"{when(entry.at)}  {entry.kind.value:<12}  {event}"
+        say(f"{head}{cause}{_message(entry, shelf)}{again}", _STYLE.get(entry.kind, ""))
+
+
+def _message(entry: Entry, shelf: Texts) -> str:
+    if entry.kind is EntryKind.DONE:
+        fingerprint = short(entry.values.get("fingerprint", ""))
+        return f"{entry.action} {fingerprint} {f'at {entry.place}' if entry.place else ''}".rstrip()
+    if entry.finding is None or entry.kind is EntryKind.ACKNOWLEDGED:
+        return entry.note
+    return shelf.message(entry.finding)
+
+
+def _time(text: str, now: datetime) -> datetime:
+    try:
+        return now - duration(text)
+    except BadInput:
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        hint = "write a moment like 2026-06-01T12:00Z, or how long ago like 2h"
+        raise BadInput(f"{text!r} is not a time", hint=hint) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

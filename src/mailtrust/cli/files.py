@@ -1,0 +1,60 @@
+"""Files that people hand us, and those that we hand them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from mailtrust.errors import BadInput, MailtrustError
+
+_LARGEST_BYTES = 16 << 20
+
+
+def read_file(path: Path) -> bytes:
+    """
+    The file's bytes; ``-`` is standard input.
+
+    Raises: BadInput where it cannot be read, or is far too large to be what we expect.
+    """
+    try:
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(_LARGEST_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(_LARGEST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no file {path}", hint="check the path") from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read", hint="check that this account may read it") from error
+    if len(data) > _LARGEST_BYTES:
+        raise BadInput(f"{path} is larger than {_LARGEST_BYTES >> 20} MiB: it holds no certificate")
+    return data
+
+
+def first_line(path: Path) -> bytes:
+    """The first line of a password file, without its end.  Raises: BadInput."""
+    return read_file(path).split(b"\n", 1)[0].rstrip(b"\r")
+
+
+def write_file(path: Path, data: bytes, *, secret: bool) -> None:
+    """
+    Write the whole file or nothing of it; one with keys in it is readable by its owner only.
+
+    Raises: MailtrustError.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if secret else 0o644)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        hint = "check that the folder exists, has room, and that this account may write to it"
+        raise MailtrustError(f"{path} cannot be written", hint=hint) from error

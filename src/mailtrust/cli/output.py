@@ -1,0 +1,94 @@
+"""
+Writing to the terminal, to a file, or to another program.
+
+Colours and wrapping only where a terminal is; whatever came from outside (a subject, a banner, an answer)
+loses its control characters, so that a hostile peer cannot write on the administrator's screen.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_PLAIN_WIDTH = 80
+
+
+def say(text: str = "", style: str = "") -> None:
+    """One or more lines on standard output; *style* is a rich style."""
+    if not style or not sys.stdout.isatty():
+        sys.stdout.write(f"{clean(text)}\n")
+        return
+    screen().print(clean(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show(*parts: RenderableType) -> None:
+    """Tables and styled lines on standard output."""
+    for part in parts:
+        screen().print(part, markup=False, highlight=False, emoji=False)
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{clean(text)}\n")
+
+
+def emit(value: Any) -> None:
+    """One JSON value on standard output."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout))
+    sys.stdout.write("\n")
+
+
+def emit_line(value: Any) -> None:
+    """One JSON value on a line of its own, at once: for what goes on until it is interrupted."""
+    json.dump(value, sys.stdout, ensure_ascii=not _speaks_unicode(sys.stdout))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> str:
+    """Names and values in two columns."""
+    rows = [(name, value) for name, value in pairs if value]
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
+
+
+def clean(text: str) -> str:
+    """The text without control characters and direction marks, line breaks excepted."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def is_terminal() -> bool:
+    """True where somebody reads what we write, as we write it."""
+    return sys.stdout.isatty()
+
+
+def width() -> int:
+    """The columns that we have."""
+    return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if is_terminal() else _PLAIN_WIDTH
+
+
+def screen() -> Console:
+    """The rich console on the present standard output."""
+    return _console(sys.stdout)
+
+
+@lru_cache(maxsize=2)
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def _speaks_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"

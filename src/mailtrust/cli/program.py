@@ -1,0 +1,137 @@
+"""
+The program's words: its commands in the order in which one needs them, each imported when it is typed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+import mailtrust
+from mailtrust.cli.frame import Session, UsageError
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter
+    from typer.core import TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One command: its name, the module that holds it, and what it does in a line."""
+
+    name: str
+    module: str
+    summary: str
+
+
+SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
+    ("Begin", (
+        Word("init", "init", "Look around, then write an annotated configuration."),
+        Word("lab", "lab", "Play a whole organization on this machine, with stories."),
+        Word("explain", "explain", "The page of an event, in your language; alone: all events."),
+    )),
+    ("Certificates of this server", (
+        Word("new", "new", "Make a key and a certificate, or a request to a CA."),
+        Word("list", "list", "The certificates in the store."),
+        Word("show", "show", "One certificate, in full."),
+        Word("import", "import_", "Put a certificate with its key into the store."),
+        Word("export", "export", "Write a certificate to a file."),
+        Word("remove", "remove", "Take a certificate out of the store."),
+    )),
+    ("Trust", (
+        Word("enable", "enable", "Publish a certificate, then present it."),
+        Word("withdraw", "withdraw", "Take a certificate out of the directory, for good."),
+        Word("status", "status", "The copies side by side: installed, presented, published."),
+        Word("check", "check", "What is wrong, causes first; a monitoring plugin."),
+        Word("fix", "fix", "Mend what check finds, then look again."),
+        Word("wait", "wait", "Until every replica has the current certificate."),
+        Word("events", "events", "What opened, changed and closed, and when."),
+    )),
+    ("Places", (
+        Word("directory", "directory", "The replicas: show, replicate, put."),
+        Word("hub", "hub", "The embedded transport, and its queue."),
+    )),
+)  # fmt: skip
+
+WORDS = {word.name: word for _, words in SECTIONS for word in words}
+
+EPILOG = "Every command has --help with an example, and --json. Documentation: docs/index.md."
+
+
+def application() -> typer.Typer:
+    """An empty application for one command's file."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class _Program(typer.core.TyperGroup):
+    """The group of all commands, which knows their summaries without importing them."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
+        """The names, in our order."""
+        return list(WORDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """The command, imported now."""
+        word = WORDS.get(cmd_name)
+        return _load(word) if word else None
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """The command that was typed, or an error that names the nearest."""
+        if args and args[0] not in WORDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], WORDS, 1)
+            suggestion = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"there is no command {args[0]!r}{suggestion}", ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        """The summaries, by section."""
+        for title, words in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(word.name, word.summary) for word in words])
+
+
+@cache
+def program() -> TyperGroup:
+    """The whole program, as the parser takes it."""
+    root = typer.Typer(
+        cls=_Program, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    root.callback(invoke_without_command=True, epilog=EPILOG)(_root)
+    group = typer.main.get_command(root)
+    assert isinstance(group, typer.core.TyperGroup)  # noqa: S101  # a callback makes it one
+    return group
+
+
+def _root(
+    context: typer.Context,
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", show_default=False, help="The configuration to use."),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Say the version, and exit.")] = False,
+) -> None:
+    """Looks after the certificates by which your mail servers know each other."""
+    context.obj = Session(config)
+    if version:
+        typer.echo(f"mailtrust {mailtrust.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+@cache
+def _load(word: Word) -> Command:
+    module: Any = importlib.import_module(f"mailtrust.cli.{word.module}")
+    command: Command = typer.main.get_command(module.app)
+    command.name = word.name
+    return command
