@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,13 +10,12 @@ from mailtrust import clock
 from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
 from mailtrust.cli.frame import JsonOption, given, session, texts
+from mailtrust.cli.moments import moment_past
 from mailtrust.cli.output import emit, emit_line, say
 from mailtrust.cli.program import application
-from mailtrust.config import duration
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import server_name
-from mailtrust.errors import BadInput
 from mailtrust.texts import Texts
 
 app = application()
@@ -47,7 +45,7 @@ def events(
     """Show what opened, changed and closed, oldest first; --json --follow writes one entry per line."""
     now = clock.now()
     name = server_name(server) if server else None
-    begin, end = (_time(text, now) if text else None for text in (since, until))
+    begin, end = (moment_past(text, now) if text else None for text in (since, until))
     shelf = texts()
     journal = Journal(session(context).config().server.store)
     found = journal.entries(name, event, begin, end)
@@ -102,16 +100,3 @@ def _message(entry: Entry, shelf: Texts) -> str:
     if entry.finding is None or entry.kind is EntryKind.ACKNOWLEDGED:
         return entry.note
     return shelf.message(entry.finding)
-
-
-def _time(text: str, now: datetime) -> datetime:
-    try:
-        return now - duration(text)
-    except BadInput:
-        pass
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        hint = "write a moment like 2026-06-01T12:00Z, or how long ago like 2h"
-        raise BadInput(f"{text!r} is not a time", hint=hint) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -103,6 +103,10 @@ class Session:
         named = ("--config", str(self.config_file)) if self.config_file is not None else ()
         return shlex.join(("mailtrust", *named, *words))
 
+    def typed(self, action: str) -> str:
+        """The action of a finding, as it has to be typed here."""
+        return self.command(*shlex.split(action)[1:])
+
 
 def session(context: typer.Context) -> Session:
     """What stood before the command."""

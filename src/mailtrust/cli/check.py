@@ -1,0 +1,92 @@
+"""`mailtrust check`: what is wrong, causes first; a monitoring plugin."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from mailtrust import clock
+from mailtrust.agent.journal import Journal
+from mailtrust.agent.look import Assessment, Scope, assess
+from mailtrust.agent.report import check_report
+from mailtrust.agent.site import open_site
+from mailtrust.cli.frame import JsonOption, Session, given, session, texts
+from mailtrust.cli.moments import moment_ahead
+from mailtrust.cli.output import emit, say, warn
+from mailtrust.cli.program import application
+from mailtrust.cli.render import EXIT_CODES, show_assessment
+from mailtrust.config import Config, duration
+from mailtrust.core.events import catalog
+from mailtrust.core.model.server import ServerName, server_name
+from mailtrust.errors import BadInput
+
+app = application()
+
+
+@app.command(epilog="Example: mailtrust check --all --timeout 5s")
+def check(
+    context: typer.Context,
+    *,
+    everybody: Annotated[bool, typer.Option("--all", help="Every server of the directory.")] = False,
+    server: Annotated[str | None, given("That server, seen from here.", metavar="NAME")] = None,
+    timeout: Annotated[
+        str | None, given("How long one look may take. Default: policy.probe_timeout.", metavar="DURATION")
+    ] = None,
+    ack: Annotated[
+        int | None, given("Acknowledge that event, of --server or of all: it no longer counts.", metavar="EVENT")
+    ] = None,
+    until: Annotated[
+        str | None, given("With --ack: until then, as 2026-06-01T12:00Z or 2d.", metavar="TIME")
+    ] = None,
+    reason: Annotated[str | None, given("With --ack: why; it goes on record.", metavar="TEXT")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """
+    Say what is wrong, causes first, with proof and what to type.
+
+    Exits as a monitoring plugin: 0 well, 1 warning, 2 error, 3 could not look or cannot judge.
+    """
+    here = session(context)
+    config = here.config()
+    name = server_name(server) if server else None
+    if ack is not None:
+        _acknowledge(config, ack, name, until, reason)
+        return
+    if until is not None or reason is not None:
+        raise BadInput("--until and --reason belong to --ack", hint="mailtrust check --ack EVENT --until T --reason R")
+    shelf = texts()
+    seen = asyncio.run(_assess(config, Scope(everybody, name), duration(timeout) if timeout else None))
+    for note in seen.notes:
+        warn(f"warning: {note}")
+    if json_output:
+        emit(check_report(seen, shelf))
+    else:
+        show_assessment(seen, shelf, here.typed)
+    raise typer.Exit(EXIT_CODES[seen.verdict])
+
+
+async def _assess(config: Config, scope: Scope, timeout: timedelta | None) -> Assessment:
+    async with open_site(config) as site:
+        site.journal.tell = _warn
+        return await assess(site, scope, timeout=timeout)
+
+
+def _warn(sentence: str) -> None:
+    warn(f"warning: {sentence}")
+
+
+def _acknowledge(
+    config: Config, event: int, server: ServerName | None, until: str | None, reason: str | None
+) -> None:
+    if event not in catalog.BY_CODE:
+        raise BadInput(f"there is no event {event}", hint="`mailtrust explain` lists them all")
+    if not until or not reason:
+        raise BadInput(
+            "an acknowledgement needs an end and a reason",
+            hint=f'mailtrust check --ack {event} --until 2d --reason "hub1 is being rebuilt"',
+        )
+    now = clock.now()
+    end = moment_ahead(until, now)
+    Journal(config.server.store).ack(event, server, end, reason, now)
+    say(f"{event} of {server or 'every server'} is acknowledged until {end:%Y-%m-%d %H:%M:%SZ}: {reason}")

@@ -1,0 +1,1 @@
+"""A whole organization on loopback, in a folder of its own: real hubs, real TLS, replicas that lag."""

@@ -1,0 +1,155 @@
+"""
+Where stories are played: a narrator, and a hand that types.
+
+A story types the very commands that its reader would, with their real output, and does what `check` says
+is to be done.  It fails as soon as what it was told does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from mailtrust.errors import MailtrustError
+from mailtrust.lab.organization import Member, Organization
+
+Say = Callable[[str], None]
+
+QUIET = frozenset({12108})
+"""What may remain after everything is mended: a lab has no standing successors."""
+_STEPS_TO_MEND = 8
+_COMMAND_TIMEOUT_SECONDS = 120
+
+
+class StoryFailed(MailtrustError):
+    """A story did not come out as it was told: that is a fault in mailtrust."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One command, as it ended."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An organization, and somebody who watches."""
+
+    organization: Organization
+    say: Say
+
+    def tell(self, text: str) -> None:
+        """A sentence of the narrator."""
+        self.say(f"\n── {text}")
+
+    async def run(self, member: Member, *arguments: str, shown: bool = True, json_output: bool = False) -> Ran:
+        """Type one command at that server; *shown* with its output.  The exit code is not judged."""
+        typed = ["mailtrust", "--config", member.config_name, *arguments]
+        if shown:
+            self.say(f"$ {shlex.join(typed)}")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mailtrust", *typed[1:],
+            cwd=self.organization.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if json_output else asyncio.subprocess.STDOUT,
+            stdin=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_COMMAND_TIMEOUT_SECONDS):
+                output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        text = output.decode(errors="replace")
+        if shown:
+            self.say(text.rstrip())
+        return Ran(process.returncode or 0, text)
+
+    async def must(self, member: Member, *arguments: str, shown: bool = True) -> Ran:
+        """The same for a command that has to succeed."""
+        ran = await self.run(member, *arguments, shown=shown)
+        if ran.exit_code != 0:
+            raise StoryFailed(f"`mailtrust {shlex.join(arguments)}` ended with {ran.exit_code}: {ran.output.strip()}")
+        return ran
+
+    async def findings(self, member: Member, *arguments: str) -> list[dict[str, Any]]:
+        """What `check` finds now, errors first."""
+        ran = await self.run(member, "check", *arguments, "--json", shown=False, json_output=True)
+        try:
+            report: dict[str, Any] = json.loads(ran.output)
+        except ValueError as error:
+            raise StoryFailed(f"check at {member.name} gave no JSON: {ran.output.strip()}") from error
+        return list(report.get("findings", ()))
+
+    async def renew(self, member: Member, *options: str) -> None:
+        """Make a certificate at that server, and enable it by the command that `check` then names."""
+        await self.must(member, "new", shown=False)
+        command = next(one["action"] for one in await self.findings(member) if one["cause"] == "not-enabled")
+        await self.must(member, *self._arguments(command), *options)
+
+    async def expect(
+        self, member: Member, event: int, cause: str | None = None, *, within: timedelta = timedelta(seconds=30),
+        everybody: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Wait until `check` finds *event*, then show what it says of it."""
+        arguments = ("--all",) if everybody else ()
+
+        async def found() -> dict[str, Any] | None:
+            for one in await self.findings(member, *arguments):
+                if one["event"] == event and one["cause"] == cause:
+                    return one
+            return None
+
+        finding = await self.until(found, within, f"{event} {cause or ''} at {member.name}")
+        await self.run(member, "check", *arguments)
+        return finding
+
+    async def mend(self, member: Member, *, shown_check: bool = True) -> None:
+        """Do what `check` names, step by step, until nothing is left to do."""
+        for _ in range(_STEPS_TO_MEND):
+            open_findings = [one for one in await self.findings(member) if one["event"] not in QUIET]
+            if not open_findings:
+                break
+            command = next((one["action"] for one in open_findings if one["action"]), None)
+            if command is None:
+                raise StoryFailed(f"nothing to type against {open_findings[0]['event']} at {member.name}")
+            await self.must(member, *self._arguments(command))
+        await self.clean(member, shown=shown_check)
+
+    async def clean(self, member: Member, *, shown: bool = True, within: timedelta = timedelta(seconds=20)) -> None:
+        """Wait until `check` is quiet, and show it."""
+
+        async def quiet() -> bool:
+            return {one["event"] for one in await self.findings(member)} <= QUIET
+
+        await self.until(quiet, within, f"quiet at {member.name}")
+        if shown:
+            await self.must(member, "check")
+
+    async def until(
+        self, question: Callable[[], Awaitable[Any]], within: timedelta, what: str
+    ) -> Any:
+        """The first answer that is true.  Raises: StoryFailed."""
+        answer: Any = None
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                while not (answer := await question()):
+                    await asyncio.sleep(0.2)
+        except TimeoutError as error:
+            raise StoryFailed(f"waited {within.total_seconds():.0f} s in vain for {what}") from error
+        return answer
+
+    @staticmethod
+    def _arguments(command: str) -> list[str]:
+        words = shlex.split(command)
+        changing = words[1] in ("enable", "withdraw", "fix", "remove")
+        return [*words[1:], "--yes"] if changing else words[1:]

@@ -1,0 +1,167 @@
+"""The stories that the lab can play; each ends clean, or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailtrust.lab.stage import Stage, StoryFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One thing that goes wrong, and how it is mended."""
+
+    name: str
+    title: str
+    play: Callable[[Stage], Awaitable[None]]
+    lag: timedelta = timedelta(seconds=2)
+    latency: timedelta = timedelta(minutes=15)
+
+
+async def the_seeds_page(stage: Stage) -> None:
+    """12012 by each of its causes, one after the other."""
+    await _not_enabled(stage)
+    await _no_certificate(stage)
+    await _not_written(stage)
+    await _overdue(stage)
+
+
+async def _not_enabled(stage: Stage) -> None:
+    hub1 = stage.organization.members[0]
+    stage.tell("12012, cause 1: not-enabled. A new certificate is installed on hub1, and nobody enables it.")
+    await stage.must(hub1, "new")
+    await stage.expect(hub1, 12012, "not-enabled")
+    stage.tell("The mending: what check says is to be typed.")
+    await stage.mend(hub1)
+
+
+async def _no_certificate(stage: Stage) -> None:
+    hub2 = stage.organization.members[1]
+    stage.tell("12012, cause 2: no-certificate. The disk of hub2 was replaced, its certificates are gone.")
+    stage.organization.lose_certificates(hub2)
+    await stage.expect(hub2, 12012, "no-certificate")
+    stage.tell("The mending: a new certificate, published; the lost one is withdrawn.")
+    await stage.mend(hub2)
+
+
+async def _not_written(stage: Stage) -> None:
+    organization = stage.organization
+    hub3, primary = organization.members[2], organization.replicas[0]
+    stage.tell("12012, cause 3: not-written. hub3 enables one, and the primary comes back from a backup.")
+    organization.cut_all()
+    with organization.restored_afterwards(primary):
+        await stage.renew(hub3)
+    organization.heal_all()
+    await stage.expect(hub3, 12012, "not-written")
+    stage.tell("The mending: enable it again.")
+    await stage.mend(hub3)
+
+
+async def _overdue(stage: Stage) -> None:
+    organization = stage.organization
+    hub2, home = organization.members[1], organization.replicas[1]
+    stage.tell("12012, cause 4: overdue. hub2 enables one, and the link to its home replica is cut.")
+    organization.cut(home)
+    await stage.renew(hub2)
+    await stage.expect(hub2, 12012, "overdue", within=organization.latency + timedelta(seconds=30))
+    stage.tell("The mending: write the same entry at home.")
+    await stage.mend(hub2)
+    organization.heal(home)
+
+
+async def replicating(stage: Stage) -> None:
+    """12101 while it is on its way, then quiet."""
+    hub1 = stage.organization.members[0]
+    stage.tell("hub1 publishes a new certificate; the other replicas get it a little later.")
+    await stage.renew(hub1)
+    await stage.expect(hub1, 12101)
+    stage.tell("Waiting is all there is to do.")
+    await stage.mend(hub1)
+
+
+async def stale_process(stage: Stage) -> None:
+    """12105: the process still serves the old file."""
+    organization = stage.organization
+    hub2 = organization.members[1]
+    stage.tell("The process of hub2 does not notice that its certificate was changed.")
+    organization.freeze(hub2)
+    await stage.renew(hub2, "--wait")
+    await stage.expect(hub2, 12105)
+    stage.tell("The mending: restart it.")
+    await organization.restart(hub2)
+    await stage.clean(hub2)
+
+
+async def stranger(stage: Stage) -> None:
+    """12106: beside ours, a key that is not this server's stands on its entry."""
+    organization = stage.organization
+    hub1 = organization.members[0]
+    stage.tell("Somebody publishes a key of their own under the name of hub1.")
+    file = organization.strangers_certificate(hub1.name)
+    await stage.must(hub1, "directory", "put", hub1.name, file)
+    await stage.expect(hub1, 12106)
+    stage.tell("The mending: withdraw it for good.")
+    await stage.mend(hub1)
+
+
+async def corrupted(stage: Stage) -> None:
+    """12022: a published value does not parse, and costs that value only."""
+    organization = stage.organization
+    hub1, hub2 = organization.members[:2]
+    stage.tell("A value that is no certificate is written to the entry of hub1.")
+    file = organization.garbage()
+    await stage.must(hub1, "directory", "put", hub1.name, file)
+    await stage.expect(hub1, 12022)
+    stage.tell("hub2 notices nothing of it.")
+    await stage.clean(hub2)
+    stage.tell("The mending: take the value out.")
+    await stage.mend(hub1)
+
+
+async def unreachable(stage: Stage) -> None:
+    """12103 and 12116: could not look is never not there."""
+    organization = stage.organization
+    hub1, hub3, replica = organization.members[0], organization.members[2], organization.replicas[1]
+    stage.tell("hub3 is stopped, and the file of a replica is written over.")
+    await organization.stop_server(hub3)
+    with organization.restored_afterwards(replica):
+        organization.write_over(replica)
+        await stage.expect(hub1, 12116, everybody=True)
+        await stage.expect(hub1, 12103, everybody=True)
+    stage.tell("The mending: the file comes back from its backup, and hub3 is started.")
+    await organization.restart(hub3)
+    await stage.clean(hub1)
+
+
+async def second_enable(stage: Stage) -> None:
+    """A new certificate while mail flows: with `--wait` nothing is deferred; with `--now` it says who will."""
+    organization = stage.organization
+    hub1, hub2 = organization.members[:2]
+    before = organization.mail.counts
+    stage.tell(f"hub1 enables a new certificate and waits for replicas that lag {organization.lag.seconds} s.")
+    await stage.renew(hub1, "--wait")
+    await stage.clean(hub1)
+    deferred = organization.mail.counts.deferred - before.deferred
+    if deferred:
+        raise StoryFailed(f"{deferred} messages were deferred while a new certificate was enabled with --wait")
+    stage.tell("Deferred meanwhile: none.")
+    stage.tell("hub2 switches at once, with --now.")
+    await stage.renew(hub2, "--now")
+    await stage.mend(hub2)
+    stage.tell(f"Deferred in all: {organization.mail.counts.deferred}; nothing is lost, the senders try again.")
+
+
+STORIES: Mapping[str, Story] = {
+    story.name: story
+    for story in (
+        Story("12012", "The seed's page, cause by cause", the_seeds_page, latency=timedelta(seconds=8)),
+        Story("replicating", "On its way, then quiet", replicating, lag=timedelta(seconds=4)),
+        Story("stale-process", "A process that serves the old file", stale_process),
+        Story("stranger", "A stranger's key on our entry", stranger),
+        Story("corrupted", "A value that is no certificate", corrupted),
+        Story("unreachable", "A server and a replica that do not answer", unreachable),
+        Story("second-enable", "A second certificate under load", second_enable, lag=timedelta(seconds=30)),
+    )
+}

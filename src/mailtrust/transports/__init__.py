@@ -1,0 +1,1 @@
+"""Who presents our certificate to peers, and believes theirs by the directory."""

@@ -1,0 +1,171 @@
+"""
+Whom the hub believes: the trust snapshot, kept fresh.
+
+The snapshot is our home replica's published column.  It is saved before it is used, so that a hub
+that starts while the directory is down believes the same peers as before.  Mail never waits for the
+directory, with one exception: a key that nobody seems to publish is looked for once more, because
+its publication may have arrived this second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from mailtrust import clock
+from mailtrust.core.events.catalog import SNAPSHOT_STALE
+from mailtrust.core.model.certificate import Certificate
+from mailtrust.core.model.event import when
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Snapshot, Stranger, Verdict
+from mailtrust.directory import snapshot as snapshot_file
+from mailtrust.directory.base import ReplicaState
+from mailtrust.errors import MailtrustError
+from mailtrust.transports.base import Raised, Report
+
+
+class Home(Protocol):
+    """The part of a directory's `Replica` that trust needs."""
+
+    url: str
+
+    async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
+        """Every server's entry."""
+
+    async def state(self) -> ReplicaState:
+        """Whether it can be read at all."""
+
+    def watch(self, every: timedelta) -> AsyncIterator[None]:
+        """Yields whenever something may have changed."""
+
+
+class Trust:
+    """
+    One server's snapshot: judge by it at any time; `keep` keeps it fresh until cancelled.
+
+    *ask_again* is the shortest time between two looks that unknown keys cause, so that strangers
+    cannot make us hammer the directory.
+    """
+
+    def __init__(
+        self,
+        server: ServerName,
+        home: Home,
+        file: Path,
+        report: Report,
+        *,
+        max_age: timedelta = timedelta(minutes=30),
+        poll: timedelta = timedelta(seconds=1),
+        ask_again: timedelta = timedelta(seconds=1),
+        look_timeout: timedelta = timedelta(seconds=10),
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._server = server
+        self._home = home
+        self._file = file
+        self._report = report
+        self._max_age = max_age
+        self._poll = poll
+        self._ask_again = ask_again.total_seconds()
+        self._look_timeout = look_timeout.total_seconds()
+        self._now = now
+        self._one_look = asyncio.Lock()
+        self._look_began = float("-inf")
+        self._saved_at: datetime | None = None
+        self._stale_reported = False
+        self.snapshot = Snapshot()
+
+    @property
+    def is_stale(self) -> bool:
+        """True when the replica has not answered for too long."""
+        return self.snapshot.is_stale(self._now(), self._max_age)
+
+    def judge(self, presented: Certificate | None) -> Verdict:
+        """By the snapshot as it stands, at once."""
+        return self.snapshot.judge(presented)
+
+    async def judge_again(self, presented: Certificate) -> Verdict:
+        """By a look that began after the question, if the key is not in the snapshot already."""
+        verdict = self.snapshot.judge(presented)
+        if not isinstance(verdict, Stranger):
+            return verdict
+        asked = asyncio.get_running_loop().time()
+        async with self._one_look:
+            # All who asked while a look was running, or had to wait for the next, share that one.
+            if self._look_began < asked:
+                await asyncio.sleep(self._look_began + self._ask_again - asked)
+                await self._look()
+        return self.snapshot.judge(presented)
+
+    async def start(self) -> None:
+        """Read what was saved, then look; neither can fail: an old or empty snapshot is only stale."""
+        with contextlib.suppress(MailtrustError, OSError):
+            self.snapshot = await asyncio.to_thread(snapshot_file.load, self._file)
+        await self.look()
+
+    async def keep(self) -> None:
+        """Look again whenever the replica may have changed, and often enough to know that it answers."""
+        woken = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(woken))
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), self._longest_pause)
+                woken.clear()
+                await self.look()
+
+    async def look(self) -> None:
+        """Renew the snapshot by one look.  A replica that cannot be read leaves it as it is."""
+        async with self._one_look:
+            await self._look()
+
+    @property
+    def _longest_pause(self) -> float:
+        return min(self._max_age.total_seconds() / 4, 60.0)
+
+    async def _watch(self, woken: asyncio.Event) -> None:
+        while True:
+            with contextlib.suppress(MailtrustError):
+                async for _ in self._home.watch(self._poll):
+                    woken.set()
+            await asyncio.sleep(self._poll.total_seconds())
+
+    async def _look(self) -> None:
+        self._look_began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._look_timeout):
+                looks = await self._home.look(None, self._now())
+                # Nothing seen may mean that nobody is there, or that the replica cannot be read.
+                if looks or (await self._home.state()).readable:
+                    await self._renew(looks)
+        except (MailtrustError, TimeoutError):
+            pass
+        finally:
+            self._report_if_stale()
+
+    async def _renew(self, looks: Sequence[ReplicaSighting]) -> None:
+        now = self._now()
+        renewed = self.snapshot.renewed(looks, self._home.url, now)
+        if renewed is self.snapshot:
+            return
+        changed = renewed.servers != self.snapshot.servers or renewed.replica != self.snapshot.replica
+        due = self._saved_at is None or now - self._saved_at > min(self._max_age / 10, timedelta(seconds=30))
+        if changed or due:
+            # A full disk must not stop mail: then the next start, not this run, knows less.
+            with contextlib.suppress(MailtrustError, OSError):
+                await asyncio.to_thread(snapshot_file.save, self._file, renewed)
+            self._saved_at = now
+        self.snapshot = renewed
+
+    def _report_if_stale(self) -> None:
+        stale = self.is_stale
+        if stale and not self._stale_reported:
+            taken_at = self.snapshot.taken_at
+            values = {"replica": self._home.url, "taken_at": when(taken_at) if taken_at else "never"}
+            self._report(Raised(SNAPSHOT_STALE, self._server, str(self._file), values))
+        self._stale_reported = stale
