@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
+PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help run test check bench lock docs clean
 

@@ -1,2 +1,76 @@
 #!/bin/sh
-exit 0
+# Installs the programs that tests ask for a second opinion, where it may: as root or with sudo that asks for no
+# password, and with apt-get.  Only missing ones; no service is started, no other package is removed or configured.
+# Otherwise it names what is left out; under CI=true a missing program is a failure, or nobody would notice.
+# SYSTEM_PACKAGES=no installs nothing.
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+
+# program:package:the tests that need it
+programs='openssl:openssl:the handshakes with another TLS client
+swaks:swaks:the conversations with another SMTP client
+posttls-finger:postfix:the second opinion of Postfix on what we present
+ps:procps:what a command line shows to others
+ss:iproute2:which addresses are listened on
+gcc:gcc:the benchmark beside a prober in C'
+
+missing() {
+    echo "$programs" | while IFS=: read -r program package tests; do
+        command -v "$program" > /dev/null || echo "$program:$package:$tests"
+    done
+}
+
+may_install() {
+    [ "${SYSTEM_PACKAGES:-yes}" != no ] || return 1
+    command -v apt-get > /dev/null || return 1
+    [ "$(id -u)" = 0 ] || sudo -n true 2> /dev/null
+}
+
+install() {
+    echo "Installing system packages for the tests: $(missing | cut -d: -f2 | sort -u | xargs)"
+    log=$(mktemp)
+    packages=$(missing | cut -d: -f2 | sort -u | xargs)
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root='sudo -n'
+    # shellcheck disable=SC2086  # both are lists of words
+    $as_root sh -s -- $packages > "$log" 2>&1 << 'ROOT' || { tail -n 20 "$log" >&2; rm "$log"; return 1; }
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+aside=$policy.before-mailtrust
+
+restore() {
+    rm -f "$policy"
+    [ ! -e "$aside" ] || mv "$aside" "$policy"
+}
+# A mail server that a test run starts on port 25 is a bad surprise: 101 forbids every start.
+[ ! -e "$policy" ] || [ -e "$aside" ] || mv "$policy" "$aside"
+trap restore EXIT
+trap 'exit 1' HUP INT TERM
+printf '#!/bin/sh\nexit 101\n' > "$policy"
+chmod 755 "$policy"
+
+apt-get update -q
+case " $* " in *" postfix "*)
+    # Another installation may hold the answers' lock for a while, as it may apt's below.
+    for _ in 1 2 3 4 5 6; do
+        echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections && break
+        sleep 10
+    done
+esac
+# --no-remove: Postfix would push out another mail server that is installed here.
+apt-get install -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=120 "$@" < /dev/null
+ROOT
+    rm "$log"
+}
+
+if [ -n "$(missing)" ] && may_install; then
+    install || echo "Some of them could not be installed; going on without." >&2
+fi
+
+left_out=$(missing)
+[ -n "$left_out" ] || exit 0
+echo "$left_out" | while IFS=: read -r program package tests; do
+    echo "Left out, for want of $program (package $package): $tests" >&2
+done
+[ "${CI:-}" != true ]
