@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+
 from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.serve import hub_of
 from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.create import new_key, self_signed
-from mailtrust.certificates.formats import write_der
 from mailtrust.config import load, write_duration
 from mailtrust.core.model.plan import Install
 from mailtrust.core.model.server import ServerName
@@ -96,7 +97,7 @@ class Organization:
     def strangers_certificate(self, name: ServerName) -> str:
         """A certificate in somebody else's hand that says *name*; its file's name."""
         made = self_signed(new_key("p256"), name, days=365, now=clock.now())
-        (self.folder / "stranger.crt").write_bytes(write_der(made))
+        (self.folder / "stranger.crt").write_bytes(made.public_bytes(serialization.Encoding.DER))
         return "stranger.crt"
 
     def garbage(self) -> str:

@@ -50,7 +50,9 @@ class Stage:
         """A sentence of the narrator."""
         self.say(f"\n── {text}")
 
-    async def run(self, member: Member, *arguments: str, shown: bool = True, json_output: bool = False) -> Ran:
+    async def run(
+        self, member: Member, *arguments: str, shown: bool = True, json_output: bool = False
+    ) -> Ran:
         """Type one command at that server; *shown* with its output.  The exit code is not judged."""
         typed = ["mailtrust", "--config", member.config_name, *arguments]
         if shown:
@@ -78,7 +80,9 @@ class Stage:
         """The same for a command that has to succeed."""
         ran = await self.run(member, *arguments, shown=shown)
         if ran.exit_code != 0:
-            raise StoryFailed(f"`mailtrust {shlex.join(arguments)}` ended with {ran.exit_code}: {ran.output.strip()}")
+            raise StoryFailed(
+                f"`mailtrust {shlex.join(arguments)}` ended with {ran.exit_code}: {ran.output.strip()}"
+            )
         return ran
 
     async def findings(self, member: Member, *arguments: str) -> list[dict[str, Any]]:
@@ -125,7 +129,9 @@ class Stage:
             await self.must(member, *self._arguments(command))
         await self.clean(member, shown=shown_check)
 
-    async def clean(self, member: Member, *, shown: bool = True, within: timedelta = timedelta(seconds=20)) -> None:
+    async def clean(
+        self, member: Member, *, shown: bool = True, within: timedelta = timedelta(seconds=20)
+    ) -> None:
         """Wait until `check` is quiet, and show it."""
 
         async def quiet() -> bool:
@@ -135,9 +141,7 @@ class Stage:
         if shown:
             await self.must(member, "check")
 
-    async def until(
-        self, question: Callable[[], Awaitable[Any]], within: timedelta, what: str
-    ) -> Any:
+    async def until(self, question: Callable[[], Awaitable[Any]], within: timedelta, what: str) -> Any:
         """The first answer that is true.  Raises: StoryFailed."""
         answer: Any = None
         try:

@@ -140,17 +140,23 @@ async def second_enable(stage: Stage) -> None:
     organization = stage.organization
     hub1, hub2 = organization.members[:2]
     before = organization.mail.counts
-    stage.tell(f"hub1 enables a new certificate and waits for replicas that lag {organization.lag.seconds} s.")
+    stage.tell(
+        f"hub1 enables a new certificate and waits for replicas that lag {organization.lag.seconds} s."
+    )
     await stage.renew(hub1, "--wait")
     await stage.clean(hub1)
     deferred = organization.mail.counts.deferred - before.deferred
     if deferred:
-        raise StoryFailed(f"{deferred} messages were deferred while a new certificate was enabled with --wait")
+        raise StoryFailed(
+            f"{deferred} messages were deferred while a new certificate was enabled with --wait"
+        )
     stage.tell("Deferred meanwhile: none.")
     stage.tell("hub2 switches at once, with --now.")
     await stage.renew(hub2, "--now")
     await stage.mend(hub2)
-    stage.tell(f"Deferred in all: {organization.mail.counts.deferred}; nothing is lost, the senders try again.")
+    stage.tell(
+        f"Deferred in all: {organization.mail.counts.deferred}; nothing is lost, the senders try again."
+    )
 
 
 STORIES: Mapping[str, Story] = {
