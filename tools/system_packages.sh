@@ -39,16 +39,25 @@ export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 aside=$policy.before-mailtrust
 
+# One run at a time: another would take our policy for the machine's own, and remove or restore it too early.
+exec 9> /var/lock/mailtrust-system-packages
+flock 9
+
 restore() {
     rm -f "$policy"
     [ ! -e "$aside" ] || mv "$aside" "$policy"
 }
-# A mail server that a test run starts on port 25 is a bad surprise: 101 forbids every start.
-[ ! -e "$policy" ] || [ -e "$aside" ] || mv "$policy" "$aside"
-trap restore EXIT
-trap 'exit 1' HUP INT TERM
-printf '#!/bin/sh\nexit 101\n' > "$policy"
-chmod 755 "$policy"
+# A mail server that a test run starts on port 25 is a bad surprise: 101 forbids every start.  A policy that
+# forbids it already (containers have one) is left alone.
+denied=0
+[ ! -x "$policy" ] || "$policy" postfix start || denied=$?
+if [ "$denied" != 101 ]; then
+    trap restore EXIT
+    trap 'exit 1' HUP INT TERM
+    [ ! -e "$policy" ] || mv "$policy" "$aside"
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+fi
 
 apt-get update -q
 case " $* " in *" postfix "*)
