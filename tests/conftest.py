@@ -1,0 +1,20 @@
+"""What holds for every test: one that needs a missing program is left out, or fails under CI."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.programs import leave_out, program
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): runs them; see tests/programs.py")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            if program(name) is None:
+                leave_out(name, os.environ)
