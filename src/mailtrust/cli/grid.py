@@ -29,6 +29,7 @@ ELSEWHERE = "its store is on that server, and cannot be looked at from here"
 
 _MOST_BLOCKS = 10
 """Up to that many servers get a grid of their own; more get a line each."""
+_MOST_REASONS = 12
 _COLUMNS = 80
 _SLOTS = {Slot.CURRENT: 0, Slot.NEXT: 1, Slot.NONE: 2, Slot.PREVIOUS: 3}
 _STYLES = {"current": "bold green", "next": "cyan", "stranger": "yellow", "garbage": "yellow"}
@@ -103,13 +104,12 @@ def overview(view: View, servers: Sequence[ServerName], now: datetime) -> Render
     below = [
         Text(f"{title}  {name}", "dim") for title, name in zip(titles, ("presented", *names), strict=True)
     ]
-    unread = sorted(
-        {(look.place, look.why) for one in servers for look in view.replicas(one) if look.found is None}
-    )
-    silent = [(wire.place, wire.why) for one in servers for wire in view.wires(one) if wire.found is None]
+    unseen = {(look.place, look.why) for one in servers for look in view.replicas(one) if look.found is None}
+    silent = {(wire.place, wire.why) for one in servers for wire in view.wires(one) if wire.found is None}
     return Group(
         table, Text(), *(below if titles[0] != "presented" else ()),
-        *(_unseen(place, why) for place, why in (*unread, *silent)), Text(LEGEND, "dim"),
+        *_first_of([_unseen(place, why) for place, why in (*sorted(unseen), *sorted(silent))]),
+        Text(LEGEND, "dim"),
     )  # fmt: skip
 
 
@@ -198,6 +198,12 @@ def _notes(view: View, server: ServerName) -> Iterator[Text]:
 
 def _unseen(place: str, why: str) -> Text:
     return Text.assemble(("  ? ", "magenta"), f"{clean(place)}: {clean(why) or 'not looked at'}")
+
+
+def _first_of(lines: list[Text]) -> Iterator[Text]:
+    yield from lines[:_MOST_REASONS]
+    if len(lines) > _MOST_REASONS:
+        yield Text(f"  ? and {len(lines) - _MOST_REASONS} more: mailtrust check --all", "magenta")
 
 
 def _names(leaves: Iterable[Certificate] | None) -> frozenset[Fingerprint] | None:
