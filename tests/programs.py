@@ -37,7 +37,7 @@ def needs(*names: str) -> pytest.MarkDecorator:
 
 
 def program(name: str) -> str | None:
-    """Its path, also where an ordinary account's PATH does not lead (Debian puts Postfix's into /usr/sbin)."""
+    """Its path; an ordinary account's PATH may not lead where Debian puts Postfix's, into /usr/sbin."""
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
 
 
