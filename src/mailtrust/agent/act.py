@@ -129,6 +129,8 @@ async def enable(
         step = plan(rotation, view, ENABLE_PACE, clock.now())
         if watch is not None:
             watch(view, step)
+    if step.phase is Phase.PUBLISH:
+        raise DirectoryUnavailable(_unwritable(site, view, rotation))
     _record_enabled(site, rotation)
     view, _ = await look(site, OWN, wire=False)
     now_held = _held(site, view, fingerprint)
@@ -168,10 +170,11 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         done += todo
 
 
-async def withdraw(site: Site, value: Withdraw) -> tuple[str, ...]:
+async def withdraw(site: Site, value: Withdraw, *, dry_run: bool = False) -> tuple[str, ...]:
     """
     Take a value out of the directory for good.  Gives the endpoints that could not be looked at.
 
+    With *dry_run* it only looks whether that may be done.
     Raises: Refused where it is current or presented, DirectoryUnavailable.
     """
     unseen: tuple[str, ...] = ()
@@ -179,7 +182,8 @@ async def withdraw(site: Site, value: Withdraw) -> tuple[str, ...]:
         view, _ = await look(site, OWN)
         _refuse_in_use(site, view, value.fingerprint, "withdrawn")
         unseen = tuple(wire.place for wire in view.wires(site.server) if wire.found is None)
-    await perform(site, value)
+    if not dry_run:
+        await perform(site, value)
     return unseen
 
 
@@ -238,6 +242,12 @@ async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) ->
         failed = Act("enable", site.server, fingerprint, clock.now(), place, failed=error.message)
         _record(site, failed)
         raise
+
+
+def _unwritable(site: Site, view: View, rotation: Rotation) -> str:
+    place = rotation.replica or site.directory.primary.url
+    why = next((one.why for one in view.replicas(site.server) if one.place == place), "")
+    return f"{short(rotation.new)} cannot be published at {place}: {why}"
 
 
 def _record_enabled(site: Site, rotation: Rotation) -> None:
