@@ -23,6 +23,9 @@ from mailtrust.errors import TextMissing
 _SECTIONS = ("Explanation", "Conditions", "User action", "See also")
 _CAUSE = "Cause "
 
+# Chinese puts no space between words: a line that ends in its punctuation goes on directly.
+_LINE_AFTER_WIDE_PUNCTUATION = re.compile(r"(?<=[，。；：、！？）”])[ \t]*\n[ \t]*(?=\S)")
+
 
 def event_text(source: str, where: str) -> EventText:
     """
@@ -67,11 +70,15 @@ def _section(sections: Mapping[str, str], name: str, where: str) -> str:
 
 
 def _paragraphs(body: str) -> str:
-    return "\n\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", body.strip()))
+    return "\n\n".join(_one_line(part) for part in re.split(r"\n\s*\n", body.strip()))
 
 
 def _bullets(sections: Mapping[str, str], name: str, where: str) -> tuple[str, ...]:
     first, *bullets = re.split(r"^- ", _section(sections, name, where), flags=re.MULTILINE)
     if first.strip():
         raise TextMissing(f"{where}: the section {name!r} does not consist of bullets")
-    return tuple(" ".join(bullet.split()) for bullet in bullets)
+    return tuple(_one_line(bullet) for bullet in bullets)
+
+
+def _one_line(wrapped: str) -> str:
+    return " ".join(_LINE_AFTER_WIDE_PUNCTUATION.sub("", wrapped.strip()).split())
