@@ -46,12 +46,17 @@ class Presented:
         self._report = report
         self._made_from: object = object()
         self._making = asyncio.Lock()
+        self._frozen = False
         self.contexts = Contexts(client_context(None))
 
     @property
     def is_fresh(self) -> bool:
         """True while the store has not changed since the contexts were made."""
-        return self._stamp() == self._made_from
+        return self._frozen or self._stamp() == self._made_from
+
+    def freeze(self) -> None:
+        """Keep what there is from now on, whatever becomes of the store."""
+        self._frozen = True
 
     async def refresh(self) -> Contexts:
         """
@@ -61,7 +66,7 @@ class Presented:
         """
         async with self._making:
             stamp = self._stamp()
-            if stamp != self._made_from:
+            if stamp != self._made_from and not self._frozen:
                 try:
                     self.contexts = await asyncio.to_thread(self._make)
                 except MailtrustError as error:

@@ -65,6 +65,12 @@ def received(arrival: Arrival, by: ServerName, message: int, now: datetime) -> b
     ).encode("ascii", "replace")
 
 
+def submitted(by: ServerName, message: int, now: datetime) -> bytes:
+    """The postmark of a message that began here."""
+    date = _date(now.replace(microsecond=0))
+    return f"Received: by {by} (from inside) id {queue_name(message)};\r\n\t{date}\r\n".encode()
+
+
 def hops(content: bytes) -> int:
     """How many servers have put their postmark on it."""
     header = content.partition(b"\r\n\r\n")[0].lower()

@@ -88,6 +88,8 @@ class Queue:
         self._waiting: SimpleQueue[tuple[_Write, asyncio.Future[None]] | None] = SimpleQueue()
         self._reserved = int(database.execute("select highest from reserved").fetchone()[0])
         self._last_id = self._reserved
+        self.waiting = int(database.execute("select count(*) from message").fetchone()[0])
+        """Messages with a recipient that is not settled yet."""
         self._thread = threading.Thread(target=self._write_forever, name="mailtrust-queue", daemon=True)
         self._thread.start()
 
@@ -242,6 +244,7 @@ class Queue:
             full = QueueFull("the queue cannot be written; the disk may be full")
             full.__cause__ = error
             return full
+        self.waiting += len(arrived) - len(gone)
         for message in gone:
             self._files.remove_body(message)
         return None
