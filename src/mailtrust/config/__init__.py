@@ -76,6 +76,8 @@ class Transport:
 
     kind: str
     mode: str
+    peer_modes: Mapping[str, str]
+    accept_local_from: str
     on_stale: str
     bind: tuple[Endpoint, ...]
     local_domains: tuple[str, ...]
@@ -212,6 +214,8 @@ def _transport(document: Document, server: Server) -> Transport:
     return Transport(
         kind=kind,
         mode=document.get("transport.mode") or ("report" if kind == "postfix" else "enforce"),
+        peer_modes=document.get("transport.peer_modes"),
+        accept_local_from=document.get("transport.accept_local_from"),
         on_stale=document.get("transport.on_stale"),
         bind=server.listeners if bind is None else bind,
         local_domains=document.get("transport.local_domains"),

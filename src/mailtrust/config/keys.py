@@ -127,6 +127,13 @@ def _routes(value: object) -> dict[str, Endpoint]:
     return {server_name(domain): endpoint(_text(hop)) for domain, hop in value.items()}
 
 
+def _peer_modes(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise BadInput("it is not a table")
+    read = _one_of("report", "enforce")
+    return {_text(peer): read(mode) for peer, mode in value.items()}
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -199,6 +206,10 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
         "Whether peers whose key nobody publishes are deferred, or only counted.", '"report"'),
+    Key("transport", "peer_modes", 'a table such as {"192.0.2.7" = "report"}', _peer_modes, "{}",
+        "The mode towards single peers, by their address; a next hop by its host as the route has it."),
+    Key("transport", "accept_local_from", '"peers" or "anybody"', _one_of("peers", "anybody"), '"peers"',
+        "Hub: whether mail for its local domains is taken from anybody, or from known peers only."),
     Key("transport", "on_stale", '"keep" or "defer"', _one_of("keep", "defer"), '"keep"',
         "Whether an old snapshot still vouches for known peers, or defers them."),
     Key("transport", "bind", _LISTENERS, _endpoints, "the listeners",
