@@ -7,6 +7,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
+GENERATED := make_config_docs make_command_docs make_event_docs
 
 .PHONY: help run test check bench lock docs clean
 
@@ -30,15 +31,15 @@ check: .venv/.ready-to-test ## form, types, layers, sizes, generated pages; no t
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
-	@.venv/bin/python tools/check_size.py
-	@echo "Form, types, layers and sizes are in order"
+	@.venv/bin/python -m tools.check_size
+	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages --check; done
+	@echo "Form, types, layers, sizes and pages are in order"
 
 bench: .venv/.ready-to-test ## the figures in docs/performance.md, measured here
 	@.venv/bin/python -m benchmarks
 
 docs: .venv/.ready-to-test ## the generated pages, written anew
-	@.venv/bin/python tools/make_config_docs.py
-	@.venv/bin/python tools/make_command_docs.py
+	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages; done
 
 lock: .venv/bin/python ## requirements/*.txt, resolved anew
 	@$(PIP) install --require-hashes -r requirements/lock.txt

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "mailtrust"
 
 TOUCHES_THE_WORLD = frozenset({
-    "asyncio", "http", "io", "logging", "os", "pathlib", "random", "secrets", "select", "selectors", "shutil",
-    "signal", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time",
-    "urllib.request",
+    "asyncio", "http", "io", "logging", "os", "pathlib", "random", "secrets", "select", "selectors",
+    "shutil", "signal", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile",
+    "threading", "time", "urllib.request",
 })  # fmt: skip
 """Import-linter names the worst of them; this is all of the standard library that looks, acts or waits."""
 KNOWN_TO_CORE = frozenset({"cryptography", "mailtrust"})
