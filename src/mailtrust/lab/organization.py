@@ -22,7 +22,7 @@ from mailtrust.config import load, write_duration
 from mailtrust.core.model.plan import Install
 from mailtrust.core.model.server import ServerName
 from mailtrust.directory.sqlite import SqliteReplica
-from mailtrust.lab.links import Links
+from mailtrust.directory.links import Links
 from mailtrust.lab.mail import MailFlow
 from mailtrust.transports.hub import Hub
 from mailtrust.transports.hub.settings import RetrySchedule

@@ -1,16 +1,32 @@
-"""Replication links that lag, and that can be cut and healed."""
+"""
+Replication links between embedded replicas, that lag, and that can be cut and healed.
+
+A directory server of the large kind does this by itself.  Ours are files, and somebody has to carry what
+one holds to the others; how late it arrives is what the rest of mailtrust is about.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailtrust import clock
 from mailtrust.directory.sqlite import Contents, SqliteReplica
 from mailtrust.errors import DirectoryUnavailable
 
-_LOOK_EVERY = timedelta(milliseconds=200)
+LOOK_EVERY = timedelta(milliseconds=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one replica held, as another one took it in."""
+
+    source: str
+    target: str
+    rows: int
+    """How many of them were new there; never 0."""
 
 
 class Links:
@@ -20,6 +36,8 @@ class Links:
         self.lag = lag
         self.cut: set[str] = set()
         """URLs of replicas that neither give nor take."""
+        self.unreachable: dict[str, str] = {}
+        """By URL, why a replica could not be read or written in the last round."""
         self._replicas = replicas
         self._under_way: deque[tuple[datetime, str, Contents]] = deque()
         self._sent: dict[str, Contents] = {}
@@ -28,14 +46,16 @@ class Links:
         """Replicate until cancelled.  A replica that cannot be read or written is tried again."""
         while True:
             await self.step(clock.now())
-            await asyncio.sleep(_LOOK_EVERY.total_seconds())
+            await asyncio.sleep(LOOK_EVERY.total_seconds())
 
-    async def step(self, now: datetime) -> None:
+    async def step(self, now: datetime) -> tuple[Delivered, ...]:
         """One round: take what is new, deliver what is due."""
+        self.unreachable = {}
         for source in self._replicas:
             if source.url not in self.cut:
                 await self._take(source, now)
         held = deque[tuple[datetime, str, Contents]]()
+        delivered: list[Delivered] = []
         while self._under_way:
             taken_at, source_url, contents = self._under_way.popleft()
             # What is under way when a link is cut is lost; healing sends everything again.
@@ -44,8 +64,9 @@ class Links:
             if now - taken_at < self.lag:
                 held.append((taken_at, source_url, contents))
             else:
-                await self._deliver(source_url, contents)
+                delivered += await self._deliver(source_url, contents)
         self._under_way = held
+        return tuple(delivered)
 
     def heal(self, url: str) -> None:
         """Mend a link; everything is offered again, as replication does after a break."""
@@ -55,17 +76,25 @@ class Links:
     async def _take(self, source: SqliteReplica, now: datetime) -> None:
         try:
             contents = await source.contents()
-        except DirectoryUnavailable:
+        except DirectoryUnavailable as error:
+            self.unreachable[source.url] = error.message
             return
         if contents != self._sent.get(source.url):
             self._sent[source.url] = contents
             self._under_way.append((now, source.url, contents))
 
-    async def _deliver(self, source_url: str, contents: Contents) -> None:
+    async def _deliver(self, source_url: str, contents: Contents) -> list[Delivered]:
+        delivered = []
         for target in self._replicas:
-            if target.url != source_url and target.url not in self.cut:
-                try:
-                    await target.merge(contents)
-                except DirectoryUnavailable:
-                    # Offered again as soon as it can be read.
-                    self._sent.pop(source_url, None)
+            if target.url == source_url or target.url in self.cut:
+                continue
+            try:
+                rows = await target.merge(contents)
+            except DirectoryUnavailable as error:
+                # Offered again as soon as it can be read.
+                self._sent.pop(source_url, None)
+                self.unreachable.setdefault(target.url, error.message)
+                continue
+            if rows:
+                delivered.append(Delivered(source_url, target.url, rows))
+        return delivered
