@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -21,10 +22,10 @@ from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import load, write_duration
 from mailtrust.core.model.plan import Install
 from mailtrust.core.model.server import ServerName
-from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.directory.links import Links
+from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.lab.mail import MailFlow
-from mailtrust.transports.hub import Hub
+from mailtrust.transports.hub import Hub, queue_view
 from mailtrust.transports.hub.settings import RetrySchedule
 
 _RETRY = RetrySchedule(first=timedelta(seconds=1), factor=1.5, longest=timedelta(seconds=5))
@@ -43,6 +44,18 @@ class Member:
     home: str
     site: Site = field(init=False)
     hub: Hub | None = None
+
+    @property
+    def short_name(self) -> str:
+        """``hub1``."""
+        return self.name.partition(".")[0]
+
+    async def waiting(self) -> int:
+        """How many messages are in its queue, whether it runs or not."""
+        if self.hub is not None:
+            return self.hub.waiting()
+        rows = await asyncio.to_thread(queue_view, self.site.config.server.store)
+        return len({row.id for row in rows})
 
 
 @dataclass(slots=True)
@@ -112,9 +125,10 @@ class Organization:
 
     async def stop_server(self, member: Member) -> None:
         """Stop a server as its administrator would."""
-        if member.hub is not None:
-            await member.hub.stop()
-            member.hub = None
+        hub, member.hub = member.hub, None
+        if hub is not None:
+            await hub.stop()
+            self.mail.remember(hub.counters)
 
     async def restart(self, member: Member) -> None:
         """Start a server, after stopping it if it runs."""
@@ -138,7 +152,7 @@ async def open_organization(
 
     Raises: BadInput, StoreUnavailable, DirectoryUnavailable, TransportUnavailable.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.absolute()
     urls = tuple(f"sqlite://{folder}/dc{number}.db" for number in range(1, replicas + 1))
     ports = _free_ports(servers)
     members = tuple(
