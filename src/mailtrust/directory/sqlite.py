@@ -9,6 +9,7 @@ is not mounted, a restore gone wrong, an accident: then we could not look, and n
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -63,6 +64,11 @@ class SqliteReplica:
         self._memory = memory
         self._late = 0
         self._looked_at: tuple[Mark] | None = None
+
+    @property
+    def file(self) -> Path:
+        """Where it is, written in one way."""
+        return Path(os.path.normpath(self._file.path))
 
     async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
         """One sighting per server, as `Replica.look` has it; the whole file is read and checked."""
