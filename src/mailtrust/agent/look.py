@@ -197,4 +197,7 @@ def _record(
 
 
 def _places(view: View, servers: Collection[ServerName]) -> list[ReplicaSighting | WireSighting]:
-    return [look for server in servers for look in (*view.replicas(server), *view.wires(server))]
+    places: list[ReplicaSighting | WireSighting] = []
+    for server in servers:
+        places += (*view.replicas(server), *view.wires(server))
+    return places

@@ -56,11 +56,11 @@ def show_assessment(seen: Assessment, shelf: Texts, typed: Typed) -> None:
         say()
         show_finding(finding, shelf, typed)
         explained = [one.finding for one in seen.diagnosis.silenced if one.explained_by is finding]
-        _field(shelf.label("explains"), [_brief(one) for one in explained])
+        _field(shelf.label("explains"), [brief(one) for one in explained])
     if not seen.diagnosis.findings:
         say(shelf.label("all-quiet"))
     for finding in seen.acknowledged:
-        say(f"acknowledged: {_brief(finding)}", "dim")
+        say(f"acknowledged: {brief(finding)}", "dim")
 
 
 def show_finding(finding: Finding, shelf: Texts, typed: Typed) -> None:
@@ -92,7 +92,7 @@ def _summary(seen: Assessment) -> str:
     findings = [one for one in seen.diagnosis.findings if one.severity is not Severity.INFORMATION]
     if findings:
         rest = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-        return f"{_brief(findings[0])}{rest}"
+        return f"{brief(findings[0])}{rest}"
     if seen.verdict is Verdict.UNKNOWN:
         return "; ".join(_unseen(seen)) or "not everything could be looked at"
     servers = "one server" if len(seen.scope) == 1 else f"{len(seen.scope)} servers"
@@ -108,7 +108,8 @@ def _unseen(seen: Assessment) -> Iterator[str]:
             yield f"the store of {server} could not be read: {store.why}"
 
 
-def _brief(finding: Finding) -> str:
+def brief(finding: Finding) -> str:
+    """A finding in a few words: `hub3 12012 overdue on dc3`."""
     words = [finding.server.partition(".")[0], str(finding.event.code)]
     if finding.cause:
         words.append(finding.cause)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mailtrust import clock
+from mailtrust.transports.hub.counters import Counters
 
 if TYPE_CHECKING:
     from mailtrust.lab.organization import Member
 
 _EVERY = timedelta(seconds=1)
-_BODY = "Subject: lab {number}\r\n\r\nMessage {number} of the lab.\r\n"
+_SETTLE_WITHIN = timedelta(seconds=15)
+_BODY = "From: <postmaster@{sender}>\r\nSubject: lab {number}\r\n\r\nMessage {number} of the lab.\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,9 @@ class Counts:
 
     sent: int
     authenticated: int
+    """Messages that a hub took from a peer whose key is published."""
     deferred: int
-    """Answers 4xx to peers that were not believed; the sender tries again."""
+    """Answers 4xx to peers that were not believed, and next hops not believed; the sender tries again."""
     refused: int
     delivered: int
     waiting: int
@@ -35,19 +38,28 @@ class Counts:
         """Neither delivered nor waiting."""
         return max(0, self.sent - self.delivered - self.waiting - self.refused)
 
+    def __str__(self) -> str:
+        return (
+            f"{self.sent} sent, {self.authenticated} authenticated, {self.delivered} delivered, "
+            f"{self.waiting} waiting, {self.deferred} deferred, {self.refused} refused, {self.lost} lost"
+        )
+
 
 class MailFlow:
-    """Every second each hub sends one message to each other hub that it has a route to."""
+    """Every second each hub that runs sends one message to each other one."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._sent = 0
-        self._past = Counts(0, 0, 0, 0, 0, 0)
+        self._sending = asyncio.Event()
+        self._sending.set()
+        self._past = Counters()
         """What hubs counted that were stopped since."""
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
+            await self._sending.wait()
             await self.step()
             await asyncio.sleep(_EVERY.total_seconds())
 
@@ -57,9 +69,34 @@ class MailFlow:
             for recipient in self._members:
                 if sender is not recipient and sender.hub is not None:
                     self._sent += 1
+                    body = _BODY.format(sender=sender.name, number=self._sent).encode()
                     await sender.hub.submit(
-                        f"postmaster@{sender.name}",
-                        (f"postmaster@{recipient.name}",),
-                        _BODY.format(number=self._sent).encode(),
-                        clock.now(),
+                        f"postmaster@{sender.name}", (f"postmaster@{recipient.name}",), body, clock.now()
                     )
+
+    def remember(self, counters: Counters) -> None:
+        """Keep what a hub counted that ends now."""
+        self._past = _sum((self._past, counters))
+
+    async def counts(self) -> Counts:
+        """What became of the mail so far."""
+        total = _sum((self._past, *(one.hub.counters for one in self._members if one.hub is not None)))
+        waiting = sum([await one.waiting() for one in self._members])
+        return Counts(
+            self._sent, total.authenticated, total.deferred, total.refused + total.bounced, total.delivered,
+            waiting,
+        )  # fmt: skip
+
+    async def settled(self) -> Counts:
+        """The count after the last message has arrived, or after a while; nothing is sent any more."""
+        self._sending.clear()
+        deadline = clock.now() + _SETTLE_WITHIN
+        counted = await self.counts()
+        while (counted.waiting or counted.lost) and clock.now() < deadline:
+            await asyncio.sleep(0.1)
+            counted = await self.counts()
+        return counted
+
+
+def _sum(counted: Sequence[Counters]) -> Counters:
+    return Counters(*(sum(getattr(one, field.name) for one in counted) for field in fields(Counters)))

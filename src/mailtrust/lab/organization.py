@@ -149,10 +149,10 @@ async def open_organization(
 ) -> AsyncIterator[Organization]:
     """
     A running organization in which every server is enabled and everything agrees; stopped at the end.
+    *folder* is absolute, and there.
 
     Raises: BadInput, StoreUnavailable, DirectoryUnavailable, TransportUnavailable.
     """
-    folder = folder.absolute()
     urls = tuple(f"sqlite://{folder}/dc{number}.db" for number in range(1, replicas + 1))
     ports = _free_ports(servers)
     members = tuple(

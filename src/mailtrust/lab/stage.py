@@ -25,6 +25,7 @@ QUIET = frozenset({12108})
 """What may remain after everything is mended: a lab has no standing successors."""
 _STEPS_TO_MEND = 8
 _COMMAND_TIMEOUT_SECONDS = 120
+_ASK_AGAIN_SECONDS = 0.2
 
 
 class StoryFailed(MailtrustError):
@@ -101,21 +102,23 @@ class Stage:
         await self.must(member, *self._arguments(command), *options)
 
     async def expect(
-        self, member: Member, event: int, cause: str | None = None, *, within: timedelta = timedelta(seconds=30),
+        self,
+        member: Member,
+        event: int,
+        cause: str | None = None,
+        *,
+        within: timedelta = timedelta(seconds=30),
         everybody: bool = False,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> None:
         """Wait until `check` finds *event*, then show what it says of it."""
         arguments = ("--all",) if everybody else ()
 
-        async def found() -> dict[str, Any] | None:
-            for one in await self.findings(member, *arguments):
-                if one["event"] == event and one["cause"] == cause:
-                    return one
-            return None
+        async def found() -> bool:
+            findings = await self.findings(member, *arguments)
+            return any(one["event"] == event and one["cause"] == cause for one in findings)
 
-        finding = await self.until(found, within, f"{event} {cause or ''} at {member.name}")
+        await self.until(found, within, f"{event} {cause or ''} at {member.name}".replace("  ", " "))
         await self.run(member, "check", *arguments)
-        return finding
 
     async def mend(self, member: Member, *, shown_check: bool = True) -> None:
         """Do what `check` names, step by step, until nothing is left to do."""
@@ -141,16 +144,15 @@ class Stage:
         if shown:
             await self.must(member, "check")
 
-    async def until(self, question: Callable[[], Awaitable[Any]], within: timedelta, what: str) -> Any:
-        """The first answer that is true.  Raises: StoryFailed."""
-        answer: Any = None
+    async def until(self, question: Callable[[], Awaitable[bool]], within: timedelta, what: str) -> None:
+        """Ask again and again until the answer is yes.  Raises: StoryFailed."""
         try:
             async with asyncio.timeout(within.total_seconds()):
-                while not (answer := await question()):
-                    await asyncio.sleep(0.2)
+                # The answer comes from other processes: there is no event to wait for.
+                while not await question():  # noqa: ASYNC110
+                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
         except TimeoutError as error:
             raise StoryFailed(f"waited {within.total_seconds():.0f} s in vain for {what}") from error
-        return answer
 
     @staticmethod
     def _arguments(command: str) -> list[str]:

@@ -1,0 +1,136 @@
+"""`mailtrust hub`: the embedded transport; `mailtrust hub queue`: what waits in it."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterable
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mailtrust import clock
+from mailtrust.agent.report import moment
+from mailtrust.agent.serve import hub_of
+from mailtrust.agent.site import open_site
+from mailtrust.cli.frame import JsonOption, session
+from mailtrust.cli.output import clean, emit, emit_line, say, show
+from mailtrust.cli.program import application
+from mailtrust.config import Config
+from mailtrust.errors import BadConfiguration
+from mailtrust.transports.hub import QueueRow, queue_view
+
+app = application()
+
+HUB_SCHEMA, QUEUE_SCHEMA = "mailtrust.hub/1", "mailtrust.queue/1"
+
+
+@app.callback(invoke_without_command=True, epilog="Example: mailtrust --config hub1.toml hub")
+def hub(context: typer.Context, *, json_output: JsonOption = False) -> None:
+    """
+    Run the embedded mail server until it is interrupted.
+
+    It presents the current certificate, takes mail from servers whose key is published, and passes it on.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    config = session(context).config()
+    if config.transport.kind == "postfix":
+        raise BadConfiguration(
+            'transport.kind is "postfix": here Postfix is the mail server',
+            hint='set transport.kind = "hub" to run the embedded one',
+        )
+    # uvloop takes a fifth of the processor time off; where there is none, asyncio does the same work.
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(config, json_output=json_output))
+
+
+@app.command(epilog="Example: mailtrust hub queue --json")
+def queue(context: typer.Context, *, json_output: JsonOption = False) -> None:
+    """Show what waits in the queue, the oldest first, and what it waits for."""
+    rows = queue_view(session(context).config().server.store)
+    if json_output:
+        emit({"schema": QUEUE_SCHEMA, "messages": [_report(row) for row in rows]})
+    elif not rows:
+        say("the queue is empty")
+    else:
+        show(_table(rows))
+
+
+async def _serve(config: Config, *, json_output: bool) -> None:
+    async with open_site(config) as site:
+        hub = hub_of(site)
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, asked.set)
+        await hub.start()
+        _announce(config, [str(one) for one in hub.bound], json_output=json_output)
+        asking, running = asyncio.create_task(asked.wait()), asyncio.create_task(hub.wait())
+        try:
+            await asyncio.wait((asking, running), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asking.cancel()
+            await hub.stop()
+            await running
+        if not json_output:
+            say("stopped; what waits in the queue is tried again when the hub starts")
+
+
+def _announce(config: Config, bound: list[str], *, json_output: bool) -> None:
+    if json_output:
+        emit_line({"schema": HUB_SCHEMA, "server": config.server.name, "bound": bound})
+        return
+    say(f"{config.server.name} listens on {', '.join(bound)}; mode {config.transport.mode}")
+    sys.stdout.flush()
+
+
+def _report(row: QueueRow) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "sender": row.sender,
+        "recipients": list(row.recipients),
+        "size_bytes": row.size_bytes,
+        "accepted_at": moment(row.accepted_at),
+        "attempts": row.attempts,
+        "next_try": moment(row.next_try),
+        "hop": row.hop or None,
+        "last_reply": row.last_reply or None,
+        "why": row.why or None,
+    }
+
+
+def _table(rows: Iterable[QueueRow]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("id", "age", "bytes", "sender", "recipients", "next try"):
+        table.add_column(
+            title, no_wrap=True, overflow="ellipsis", justify="right" if title == "bytes" else "left"
+        )
+    now = clock.now()
+    for row in rows:
+        age = int((now - row.accepted_at).total_seconds())
+        more = f" +{len(row.recipients) - 1}" if len(row.recipients) > 1 else ""
+        recipients = clean(f"{row.recipients[0]}{more}")
+        table.add_row(
+            row.id, _length(age), str(row.size_bytes), clean(row.sender or "<>"), recipients,
+            f"{row.next_try:%H:%M:%SZ}",
+        )  # fmt: skip
+        waits = row.last_reply or row.why
+        if waits:
+            table.add_row("", "", "", Text(clean(waits), "yellow", no_wrap=False, overflow="fold"))
+    return table
+
+
+def _length(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds}s"
+    return f"{seconds // 60}m" if seconds < 7200 else f"{seconds // 3600}h"
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        return uvloop.Loop
+    return None

@@ -1,0 +1,189 @@
+"""`mailtrust lab`: a whole organization on this machine, to break and to mend."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live as LiveScreen
+from rich.text import Text
+
+from mailtrust import clock
+from mailtrust.agent.report import copies, finding_report
+from mailtrust.cli.frame import JsonOption, given, texts
+from mailtrust.cli.grid import LEGEND, grid
+from mailtrust.cli.output import emit, emit_line, is_terminal, say, screen
+from mailtrust.cli.program import application
+from mailtrust.cli.render import brief
+from mailtrust.config import duration
+from mailtrust.errors import BadInput
+from mailtrust.lab.organization import Organization
+from mailtrust.lab.run import Live, Size, play, stay, story_named
+from mailtrust.lab.stories import STORIES, Story
+
+app = application()
+
+LAB_SCHEMA = "mailtrust.lab/1"
+
+
+@app.command(epilog="Example: mailtrust lab --story second-enable")
+def lab(
+    *,
+    servers: Annotated[int, typer.Option("--servers", metavar="N", help="How many mail servers.")] = 3,
+    replicas: Annotated[int, typer.Option("--replicas", metavar="N", help="How many replicas.")] = 3,
+    lag: Annotated[
+        str | None, given("How long replication takes. Default: 5s, or the story's.", metavar="DURATION")
+    ] = None,
+    story: Annotated[str | None, given(f"Play one: {', '.join(STORIES)}.", metavar="NAME")] = None,
+    folder: Annotated[
+        Path | None, given("Where it lives; kept afterwards. Default: a new one, removed.", metavar="FOLDER")
+    ] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """
+    Run a whole organization on loopback: real servers, real TLS, real replicas that lag.
+
+    With --story, play one and end. Without, stay until Ctrl-C, show the copies, and say what to type
+    in another terminal to break and mend things.
+    """
+    size = Size(servers, replicas, duration(lag) if lag else None)
+    told = story_named(story) if story else None
+    with _folder(folder) as there:
+        if told is not None:
+            _play(told, there, size, json_output=json_output)
+        else:
+            _stay(there, size, json_output=json_output)
+
+
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        if folder.exists() and any(folder.iterdir()):
+            raise BadInput(f"{folder} is not empty", hint="give a new folder, or none")
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder.absolute()
+        return
+    made = Path(tempfile.mkdtemp(prefix="mailtrust-lab-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _play(story: Story, folder: Path, size: Size, *, json_output: bool) -> None:
+    lines: list[str] = []
+
+    def tell(text: str) -> None:
+        if json_output:
+            lines.append(text)
+            return
+        say(text, "bold cyan" if text.startswith("\n──") else "bold" if text.startswith("$ ") else "")
+        sys.stdout.flush()
+
+    began = clock.now()
+    counted = asyncio.run(play(story, folder, size, tell))
+    seconds = (clock.now() - began).total_seconds()
+    if json_output:
+        emit({
+            "schema": LAB_SCHEMA, "story": story.name, "seconds": round(seconds, 1), "told": lines,
+            "mail": {
+                "sent": counted.sent, "authenticated": counted.authenticated, "delivered": counted.delivered,
+                "deferred": counted.deferred, "refused": counted.refused, "waiting": counted.waiting,
+                "lost": counted.lost,
+            },
+        })  # fmt: skip
+        return
+    say()
+    say(
+        f"story {story.name}: every cause was explained, mended and checked clean, in {seconds:.0f} s",
+        "bold green",
+    )
+    say(f"mail meanwhile: {counted}")
+    say("go on: `mailtrust lab` is an organization for you to break, `mailtrust init` begins your own")
+
+
+def _stay(folder: Path, size: Size, *, json_output: bool) -> None:
+    try:
+        if json_output:
+            asyncio.run(stay(folder, size, lambda _: None, lambda live: emit_line(_report(live))))
+        elif is_terminal():
+            with LiveScreen(console=screen(), auto_refresh=False) as live_screen:
+                asyncio.run(
+                    stay(
+                        folder, size, _introduce, lambda live: live_screen.update(_drawn(live), refresh=True)
+                    )
+                )
+        else:
+            asyncio.run(stay(folder, size, _introduce, _Changes().show))
+    except KeyboardInterrupt:
+        say()
+        say("the lab is closed")
+
+
+class _Changes:
+    """Shows a moment where nobody watches: only what differs from the one before."""
+
+    def __init__(self) -> None:
+        self._before: tuple[tuple[str, ...], ...] | None = None
+
+    def show(self, live: Live) -> None:
+        """Write the grids, if something opened or closed."""
+        found = tuple(tuple(map(brief, seen.diagnosis.findings)) for seen in live.seen)
+        if found != self._before:
+            self._before = found
+            screen().print(_drawn(live))
+            sys.stdout.flush()
+
+
+def _drawn(live: Live) -> RenderableType:
+    parts: list[RenderableType] = []
+    for seen in live.seen:
+        parts.append(grid(seen.view, seen.viewpoint, seen.checked_at))
+        found = ", ".join(
+            brief(finding) for finding in seen.diagnosis.findings if finding.event.code != 12108
+        )
+        parts += [Text(f"  {found}", "bold yellow") if found else Text("  all quiet", "green"), Text()]
+    return Group(*parts, Text(LEGEND, "dim"), Text(f"mail: {live.mail}", "bold"))
+
+
+def _introduce(organization: Organization) -> None:
+    members, replicas = organization.members, [Path(url).stem for url in organization.replicas]
+    first, last = members[0], members[-1]
+    config = f"mailtrust --config {first.config_name}"
+    say(f"{len(members)} servers, {len(replicas)} replicas, in {organization.folder}; Ctrl-C ends them.")
+    say("In another terminal:", "bold")
+    for command, effect in (
+        (f"cd {organization.folder}", ""),
+        (f"{config} new", "a certificate that nobody enabled: 12012"),
+        (f"{config} check", "what is wrong, and what to type"),
+        (f"{config} fix --yes", "mend it"),
+        (f"touch control/cut-{replicas[-1]}", f"cut the replication link of {replicas[-1]}; rm mends it"),
+        (f"touch control/stop-{last.short_name}", f"stop {last.short_name}; rm starts it"),
+        (
+            f"touch control/freeze-{last.short_name}",
+            f"{last.short_name} keeps serving its old file; rm restarts it",
+        ),
+        (f"head -c 200 /dev/urandom > garbage; {config} directory put {first.name} garbage --yes", "12022"),
+    ):
+        say(f"  {command}{f'    # {effect}' if effect else ''}")
+    say()
+    sys.stdout.flush()
+
+
+def _report(live: Live) -> dict[str, object]:
+    shelf = texts()
+    return {
+        "schema": LAB_SCHEMA,
+        "folder": str(live.organization.folder),
+        "servers": [copies(seen.view, seen.viewpoint) for seen in live.seen],
+        "findings": [
+            finding_report(finding, shelf) for seen in live.seen for finding in seen.diagnosis.findings
+        ],
+        "mail": str(live.mail),
+    }

@@ -1,0 +1,110 @@
+"""Play a story, or keep an organization running: the lab as `mailtrust lab` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from mailtrust.agent.look import Assessment, assess
+from mailtrust.errors import BadInput
+from mailtrust.lab.control import obey
+from mailtrust.lab.mail import Counts
+from mailtrust.lab.organization import Organization, open_organization
+from mailtrust.lab.stage import Say, Stage
+from mailtrust.lab.stories import STORIES, Story
+
+DEFAULT_LAG = timedelta(seconds=5)
+DEFAULT_LATENCY = timedelta(seconds=30)
+_SHOW_EVERY_SECONDS = 1.0
+_STORY_SERVERS, _STORY_REPLICAS = 3, 2
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large an organization, and how slow its replication; None: as the story has it."""
+
+    servers: int = 3
+    replicas: int = 3
+    lag: timedelta | None = None
+
+
+def story_named(name: str) -> Story:
+    """Raises: BadInput, with the names that there are."""
+    if name not in STORIES:
+        raise BadInput(f"there is no story {name!r}", hint=f"the stories are: {', '.join(STORIES)}")
+    return STORIES[name]
+
+
+async def play(story: Story, folder: Path, size: Size, say: Say) -> Counts:
+    """
+    Play one story to its end; what became of the mail meanwhile.
+
+    Raises: StoryFailed, BadInput for an organization that is too small for it.
+    """
+    if size.servers < _STORY_SERVERS or size.replicas < _STORY_REPLICAS:
+        raise BadInput(
+            f"a story needs {_STORY_SERVERS} servers and {_STORY_REPLICAS} replicas at least",
+            hint="leave --servers and --replicas away",
+        )
+    lag = story.lag if size.lag is None else size.lag
+    say(f"{story.title}: {size.servers} servers, {size.replicas} replicas that lag {lag.total_seconds():g} s")
+    async with _living(folder, size, lag, max(story.latency, lag + timedelta(seconds=2))) as organization:
+        await story.play(Stage(organization, say))
+        return await organization.mail.settled()
+
+
+async def stay(
+    folder: Path, size: Size, ready: Callable[[Organization], None], show: Callable[[Live], None]
+) -> None:
+    """Keep an organization running until cancelled, and show it every second."""
+    lag = DEFAULT_LAG if size.lag is None else size.lag
+    async with _living(folder, size, lag, max(DEFAULT_LATENCY, lag * 3)) as organization:
+        control = folder / "control"
+        control.mkdir(exist_ok=True)
+        ready(organization)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(obey(organization, control))
+            while True:
+                seen = [
+                    await assess(member.site, timeout=timedelta(seconds=1)) for member in organization.members
+                ]
+                show(Live(organization, tuple(seen), await organization.mail.counts()))
+                await asyncio.sleep(_SHOW_EVERY_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An organization at one moment: each server as it sees itself, and the mail so far."""
+
+    organization: Organization
+    seen: tuple[Assessment, ...]
+    mail: Counts
+
+
+@asynccontextmanager
+async def _living(
+    folder: Path, size: Size, lag: timedelta, latency: timedelta
+) -> AsyncIterator[Organization]:
+    if not (1 <= size.servers <= _MOST and 1 <= size.replicas <= _MOST):
+        raise BadInput(f"a lab has 1 to {_MOST} servers and replicas")
+    async with open_organization(
+        folder, servers=size.servers, replicas=size.replicas, lag=lag, latency=latency
+    ) as organization:
+        alive = [
+            asyncio.create_task(organization.links.run()),
+            asyncio.create_task(organization.mail.run()),
+        ]
+        try:
+            yield organization
+        finally:
+            for task in alive:
+                task.cancel()
+            for task in alive:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
