@@ -52,6 +52,7 @@ def status(
 
 async def _assess(config: Config, scope: Scope) -> Assessment:
     async with open_site(config) as site:
+        site.journal.tell = _warn
         return await assess(site, scope)
 
 
@@ -75,3 +76,7 @@ def _next(here: Session, seen: Assessment, *, everybody: bool) -> str:
     if store is not None and store.found is not None and not any(o.slot is Slot.CURRENT for o in store.found):
         return here.command("new")
     return here.command("check") if everybody else here.command("status", "--all")
+
+
+def _warn(sentence: str) -> None:
+    warn(f"warning: {sentence}")

@@ -1,0 +1,261 @@
+"""`mailtrust directory`: the replicas: how they are, bringing them together, and putting raw bytes."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mailtrust import clock
+from mailtrust.agent.report import moment
+from mailtrust.agent.site import Site, open_site
+from mailtrust.cli.files import read_file
+from mailtrust.cli.frame import (
+    DryRunOption,
+    JsonOption,
+    Session,
+    UsageError,
+    YesOption,
+    confirm,
+    given,
+    session,
+)
+from mailtrust.cli.output import clean, emit, emit_line, say, show, warn
+from mailtrust.cli.program import application
+from mailtrust.cli.progress import replica_url
+from mailtrust.cli.render import place_name, symbol
+from mailtrust.config import duration
+from mailtrust.core.model.certificate import certificate, fingerprint_of, short
+from mailtrust.core.model.event import when
+from mailtrust.core.model.server import ServerName, server_name
+from mailtrust.directory.base import ReplicaState
+from mailtrust.directory.links import LOOK_EVERY, Delivered, Links
+from mailtrust.directory.replicate import replicate_once
+from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.errors import BadInput, NotACertificate
+
+app = application()
+
+DIRECTORY_SCHEMA = "mailtrust.directory/1"
+REPLICATE_SCHEMA = "mailtrust.replicate/1"
+PUT_SCHEMA = "mailtrust.put/1"
+
+
+@app.callback(epilog="Example: mailtrust directory show")
+def directory() -> None:
+    """Show the replicas, bring them together, or put raw bytes on a server's entry."""
+
+
+@app.command("show", epilog="Example: mailtrust directory show --json")
+def show_directory(context: typer.Context, *, json_output: JsonOption = False) -> None:
+    """Show each replica as a whole: readable or why not, and what it holds."""
+    here = session(context)
+    config = here.config()
+
+    async def run() -> tuple[ReplicaState, ...]:
+        async with open_site(config) as site:
+            return tuple(await site.directory.states())
+
+    states = asyncio.run(run())
+    home, primary = config.directory.home, config.directory.primary
+    if json_output:
+        emit({
+            "schema": DIRECTORY_SCHEMA,
+            "replicas": [_state_report(one, home=home, primary=primary) for one in states],
+        })  # fmt: skip
+        return
+    show(_table(states, home, primary))
+    for one in states:
+        if not one.readable:
+            say(f"  ? {one.url}: {one.why}", "magenta")
+    say("* home: this server reads it   + primary: it takes this server's writes", "dim")
+    held = {(one.servers, one.values, one.withdrawn, one.changed_at) for one in states if one.readable}
+    if len(held) > 1:
+        say("they do not hold the same (yet); to bring them together now:")
+        say(f"  {here.command('directory', 'replicate', '--once')}")
+
+
+@app.command(epilog="Example: mailtrust directory replicate --lag 5s")
+def replicate(
+    context: typer.Context,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Unite them now, and exit.")] = False,
+    lag: Annotated[
+        str | None, given("Deliver that long after something was seen. Default: 0s.", metavar="DURATION")
+    ] = None,
+    json_output: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """
+    Unite the replicas of an embedded directory, until interrupted or once.
+
+    What cannot be read is skipped and named; with --once that exits 1.
+    """
+    if once and lag is not None:
+        raise UsageError("--lag belongs to going on; with --once nothing is held back", ctx=context)
+    config = session(context).config()
+    delay = duration(lag) if lag else timedelta(0)
+    if dry_run:
+        say(f"would unite {', '.join(config.directory.replicas)}")
+        return
+
+    async def run() -> int:
+        async with open_site(config) as site:
+            if once:
+                return await _once(site, json_output=json_output)
+            return await _on_and_on(site, delay, json_output=json_output)
+
+    raise typer.Exit(asyncio.run(run()))
+
+
+@app.command(epilog="Example: mailtrust directory put hub9.example.test exchange.cer --replica dc2")
+def put(
+    context: typer.Context,
+    server: Annotated[str, typer.Argument(metavar="SERVER", help="Whose entry.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Its bytes, as they are; - for standard input.")
+    ],
+    *,
+    replica: Annotated[str | None, given("Write there and not at the primary.", metavar="URL")] = None,
+    json_output: JsonOption = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """
+    Publish a file's bytes on a server's entry, whatever they are.
+
+    For a server that is not looked after by mailtrust: whoever has that key is believed as it.
+    """
+    config = session(context).config()
+    name, value = server_name(server), read_file(file)
+    if not value:
+        raise BadInput(f"{file} is empty: there is nothing to put")
+    url = replica_url(config, replica) if replica else None
+    digest, what = fingerprint_of(value), _described(value)
+    place = url or config.directory.primary
+    if dry_run:
+        say(f"would put {what} on the entry of {name} at {place}")
+        return
+    confirm(
+        f"Put {what} on the entry of {name} at {place}? Whoever has its key is believed as {name}.", yes=yes
+    )
+
+    async def run() -> None:
+        async with open_site(config) as site:
+            await site.directory.publish(name, value, clock.now(), replica_url=url)
+
+    asyncio.run(run())
+    if json_output:
+        emit({"schema": PUT_SCHEMA, "server": name, "replica": place, "fingerprint": digest})
+    else:
+        say(f"put {what} on the entry of {name} at {place}", "green")
+
+
+def _described(value: bytes) -> str:
+    try:
+        leaf = certificate(value)
+    except NotACertificate:
+        return f"{short(fingerprint_of(value))} ({len(value)} bytes that are no certificate)"
+    return f"{short(leaf.fingerprint)} (certificate of {', '.join(leaf.names) or leaf.subject or 'nobody'})"
+
+
+def _state_report(one: ReplicaState, *, home: str, primary: str) -> dict[str, Any]:
+    return {
+        "replica": one.url,
+        "home": one.url == home,
+        "primary": one.url == primary,
+        "readable": one.readable,
+        "why": one.why,
+        "servers": one.servers if one.readable else None,
+        "values": one.values if one.readable else None,
+        "withdrawn": one.withdrawn if one.readable else None,
+        "changed_at": moment(one.changed_at) if one.changed_at else None,
+    }
+
+
+def _table(states: tuple[ReplicaState, ...], home: str, primary: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("replica", overflow="ellipsis", no_wrap=True)
+    for title in ("servers", "values", "withdrawn"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("last change", no_wrap=True)
+    for one in states:
+        marks = f"{'*' if one.url == home else ''}{'+' if one.url == primary else ''}"
+        counts = (str(count) if one.readable else "-" for count in (one.servers, one.values, one.withdrawn))
+        table.add_row(
+            symbol(there=True if one.readable else None), Text(clean(f"{place_name(one.url)}{marks}")),
+            *counts, when(one.changed_at) if one.changed_at else "-",
+        )  # fmt: skip
+    return table
+
+
+async def _once(site: Site, *, json_output: bool) -> int:
+    done = await replicate_once(site.directory, clock.now())
+    if json_output:
+        emit({
+            "schema": REPLICATE_SCHEMA,
+            "changes": dict(done.changes),
+            "skipped": [{"replica": one.url, "why": one.why} for one in done.skipped],
+            "complete": done.complete,
+        })  # fmt: skip
+        return int(not done.complete)
+    for url, rows in done.changes.items():
+        if rows:
+            say(f"{place_name(url)}: took in {_counted(rows)}")
+    for one in done.skipped:
+        warn(f"mailtrust: {place_name(one.url)} took no part: {one.why}")
+    if done.complete and not done.changed:
+        say("nothing to change: all replicas hold the same")
+    elif done.complete:
+        say("all replicas hold the same now", "green")
+    elif done.changes:
+        say(f"{', '.join(map(place_name, done.changes))} hold the same now")
+    return int(not done.complete)
+
+
+async def _on_and_on(site: Site, lag: timedelta, *, json_output: bool) -> int:
+    files = tuple(one for one in site.directory.replicas if isinstance(one, SqliteReplica))
+    links = Links(files, lag)
+    tell = _tell_as_json if json_output else _tell
+    if not json_output:
+        say(f"uniting {', '.join(place_name(one.url) for one in files)} until interrupted (Ctrl-C)")
+    unreachable: dict[str, str] = {}
+    while True:
+        delivered = await links.step(clock.now())
+        tell(delivered, unreachable, links.unreachable)
+        sys.stdout.flush()
+        unreachable = links.unreachable
+        await asyncio.sleep(LOOK_EVERY.total_seconds())
+
+
+def _tell(delivered: Iterable[Delivered], before: Mapping[str, str], unreachable: Mapping[str, str]) -> None:
+    """What changed since the last round, a line each."""
+    at = f"{clock.now():%H:%M:%SZ}"
+    for one in delivered:
+        say(f"{at}  {place_name(one.source)} -> {place_name(one.target)}: {_counted(one.rows)}")
+    for url, why in unreachable.items():
+        if before.get(url) != why:
+            warn(f"{at}  {place_name(url)} cannot be reached: {why}")
+    for url in before.keys() - unreachable.keys():
+        say(f"{at}  {place_name(url)} can be reached again")
+
+
+def _tell_as_json(
+    delivered: Iterable[Delivered], before: Mapping[str, str], unreachable: Mapping[str, str]
+) -> None:
+    at = moment(clock.now())
+    for one in delivered:
+        emit_line({"at": at, "source": one.source, "target": one.target, "changes": one.rows})
+    for url in before.keys() | unreachable.keys():
+        if before.get(url) != unreachable.get(url):
+            emit_line({"at": at, "replica": url, "why": unreachable.get(url, "")})
+
+
+def _counted(rows: int) -> str:
+    return "one change" if rows == 1 else f"{rows} changes"
