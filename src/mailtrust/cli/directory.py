@@ -18,7 +18,6 @@ from mailtrust.cli.files import read_file
 from mailtrust.cli.frame import (
     DryRunOption,
     JsonOption,
-    Session,
     UsageError,
     YesOption,
     confirm,
@@ -32,7 +31,7 @@ from mailtrust.cli.render import place_name, symbol
 from mailtrust.config import duration
 from mailtrust.core.model.certificate import certificate, fingerprint_of, short
 from mailtrust.core.model.event import when
-from mailtrust.core.model.server import ServerName, server_name
+from mailtrust.core.model.server import server_name
 from mailtrust.directory.base import ReplicaState
 from mailtrust.directory.links import LOOK_EVERY, Delivered, Links
 from mailtrust.directory.replicate import replicate_once
