@@ -61,7 +61,7 @@ def load(file: Path) -> Snapshot:
 
 def save(file: Path, snapshot: Snapshot) -> None:
     """Put *snapshot* in the place of what *file* has, wholly or not at all.  Raises: StoreUnavailable."""
-    written = _Written(_SCHEMA, snapshot.taken_at, snapshot.replica, dict(snapshot.servers))
+    written = _Written(_SCHEMA, snapshot.taken_at, snapshot.replica, dict(snapshot.servers.items()))
     try:
         _replace(file, msgspec.json.format(msgspec.json.encode(written)))
     except OSError as error:
