@@ -1,0 +1,341 @@
+"""
+What every directory must do, whatever stands behind it.
+
+A new back end adds one entry to BACK_ENDS and passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailtrust.core.model.certificate import fingerprint_of
+from mailtrust.core.model.server import Endpoint
+from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.directory.base import Replica
+from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.errors import DirectoryUnavailable, PublishRefused
+from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der, minutes
+
+POLL = timedelta(milliseconds=20)
+QUIET = 10 * POLL.total_seconds()
+
+
+class Sqlite:
+    """A replica in a folder of its own, and the way to take it away."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "dc1"
+        self.folder.mkdir()
+        self.opened: list[Replica] = []
+        self.replica = self.again()
+
+    def again(self) -> Replica:
+        """The same replica, as another process opens it."""
+        url = f"sqlite://{self.folder}/directory.db"
+        self.opened.append(SqliteReplica(url, timeout=timedelta(seconds=10)))
+        return self.opened[-1]
+
+    def take_away(self) -> None:
+        """Make it unreadable."""
+        self.folder.rename(self.folder.with_name("unmounted"))
+
+
+BackEnd = Sqlite
+BACK_ENDS: Mapping[str, Callable[[Path], BackEnd]] = {"sqlite": Sqlite}
+
+
+@pytest.fixture(params=BACK_ENDS)
+async def back_end(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BackEnd]:
+    made = BACK_ENDS[request.param](tmp_path)
+    yield made
+    for replica in made.opened:
+        await replica.close()
+
+
+@pytest.fixture
+def replica(back_end: BackEnd) -> Replica:
+    return back_end.replica
+
+
+async def entry(replica: Replica) -> ReplicaSighting:
+    [look] = await replica.look((HUB1,), NOON)
+    return look
+
+
+async def test_a_server_that_never_published_has_an_empty_entry(replica: Replica) -> None:
+    """Empty, and not unseen: nobody stopped us from looking."""
+    look = await entry(replica)
+
+    assert (look.server, look.place, look.seen_at) == (HUB1, replica.url, NOON)
+    assert look.found == ()
+    assert look.why == ""
+
+
+async def test_nobody_has_an_entry_at_first(replica: Replica) -> None:
+    assert list(await replica.look(None, NOON)) == []
+    assert (await replica.state()).readable
+
+
+async def test_what_is_published_is_seen_with_its_moment_and_its_listeners(replica: Replica) -> None:
+    leaf = a_certificate()
+
+    await replica.publish(HUB1, leaf.der, NOON, [ENDPOINT, Endpoint("::1", 25)])
+
+    look = await entry(replica)
+    assert [(one.certificate, one.published_at) for one in look.found or ()] == [(leaf, NOON)]
+    assert look.listeners == (ENDPOINT, Endpoint("::1", 25))
+    assert not look.home
+    assert not look.primary
+
+
+async def test_what_is_published_is_seen_by_others(back_end: BackEnd) -> None:
+    """Done means that it is there, not that it is on its way."""
+    await back_end.replica.publish(HUB1, a_certificate().der, NOON)
+
+    assert (await entry(back_end.again())).pins == {a_certificate().pin}
+
+
+async def test_publishing_twice_changes_nothing(replica: Replica) -> None:
+    """Its first publication is what replication is measured from."""
+    leaf = a_certificate()
+    await replica.publish(HUB1, leaf.der, NOON, [ENDPOINT])
+    before = await entry(replica)
+
+    await replica.publish(HUB1, leaf.der, NOON + minutes(5), [ENDPOINT])
+
+    assert await entry(replica) == before
+
+
+async def test_publishing_without_listeners_leaves_them_and_with_others_replaces_them(
+    replica: Replica,
+) -> None:
+    await replica.publish(HUB1, a_certificate().der, NOON, [ENDPOINT])
+    await replica.publish(HUB1, a_certificate(key="b").der, NOON + minutes(1))
+    assert (await entry(replica)).listeners == (ENDPOINT,)
+
+    await replica.publish(HUB1, a_certificate(key="b").der, NOON + minutes(2), [])
+
+    assert (await entry(replica)).listeners == ()
+
+
+async def test_an_entry_holds_several_certificates_or_says_that_it_cannot(replica: Replica) -> None:
+    """A rotation needs the old one and the new one side by side."""
+    old, new = a_certificate(key="old"), a_certificate(key="new")
+
+    await replica.publish(HUB1, old.der, NOON)
+    await replica.publish(HUB1, new.der, NOON + minutes(1))
+
+    assert (await entry(replica)).pins == ({old.pin, new.pin} if replica.holds_many else {new.pin})
+
+
+async def test_everybody_is_seen_by_name(replica: Replica) -> None:
+    await replica.publish(HUB2, a_certificate(HUB2).der, NOON)
+    await replica.publish(HUB1, a_certificate().der, NOON)
+
+    assert [look.server for look in await replica.look(None, NOON)] == [HUB1, HUB2]
+
+
+async def test_those_asked_for_are_seen_in_the_order_asked(replica: Replica) -> None:
+    await replica.publish(HUB1, a_certificate().der, NOON)
+
+    looks = await replica.look([HUB2, HUB1], NOON)
+
+    assert [(look.server, len(look.found or ())) for look in looks] == [(HUB2, 0), (HUB1, 1)]
+    assert list(await replica.look([], NOON)) == []
+
+
+async def test_a_value_that_does_not_parse_costs_that_value_only(replica: Replica) -> None:
+    leaf, junk = a_certificate(), b"no certificate at all"
+    await replica.publish(HUB1, leaf.der, NOON)
+
+    await replica.publish(HUB1, junk, NOON + minutes(1))
+
+    look = await entry(replica)
+    assert look.pins == {leaf.pin}
+    [broken] = look.unparsable
+    assert (broken.digest, broken.size_bytes) == (fingerprint_of(junk), len(junk))
+    assert broken.published_at == NOON + minutes(1)
+
+
+async def test_what_was_withdrawn_is_gone_and_on_record(replica: Replica) -> None:
+    leaf = a_certificate()
+    await replica.publish(HUB1, leaf.der, NOON)
+
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON + minutes(1))
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON + minutes(9))
+
+    look = await entry(replica)
+    assert look.found == ()
+    assert look.withdrawn == {leaf.fingerprint: NOON + minutes(1)}
+
+
+async def test_a_value_that_does_not_parse_can_be_withdrawn(replica: Replica) -> None:
+    await replica.publish(HUB1, b"junk", NOON)
+
+    await replica.withdraw(HUB1, fingerprint_of(b"junk"), NOON)
+
+    assert (await entry(replica)).unparsable == ()
+
+
+async def test_what_was_withdrawn_never_returns(replica: Replica) -> None:
+    """Its withdrawal may still be on the way to another replica, and would take the new entry with it."""
+    leaf = a_certificate()
+    await replica.publish(HUB1, leaf.der, NOON)
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON)
+
+    with pytest.raises(PublishRefused, match=r"withdrawn at 2026-06-01 12:00:00Z") as refused:
+        await replica.publish(HUB1, leaf.der, NOON + minutes(1))
+
+    assert "mailtrust new" in refused.value.hint
+    assert (await entry(replica)).found == ()
+
+
+async def test_a_withdrawal_may_come_before_its_value(replica: Replica) -> None:
+    leaf = a_certificate()
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON)
+
+    with pytest.raises(PublishRefused):
+        await replica.publish(HUB1, leaf.der, NOON)
+
+
+async def test_a_withdrawal_is_of_one_server_only(replica: Replica) -> None:
+    """Two servers may share a certificate; one of them may stop."""
+    leaf = a_certificate()
+    for server in (HUB1, HUB2):
+        await replica.publish(server, leaf.der, NOON)
+
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON)
+
+    [one, other] = await replica.look([HUB1, HUB2], NOON)
+    assert (one.pins, other.pins) == (frozenset(), frozenset([leaf.pin]))
+
+
+async def test_a_compromised_key_is_withdrawn_with_every_certificate_that_carries_it(
+    replica: Replica,
+) -> None:
+    first, renewed, other = (
+        a_certificate(key="lost"), a_certificate(key="lost"), a_certificate(key="kept"),
+    )  # fmt: skip
+    await replica.publish(HUB1, first.der, NOON)
+    await replica.publish(HUB1, other.der, NOON)
+
+    await replica.withdraw_key(HUB1, first.pin, NOON)
+
+    look = await entry(replica)
+    assert first.fingerprint != renewed.fingerprint
+    assert look.pins == ({other.pin} if replica.holds_many else frozenset())
+    assert look.withdrawn_pins == {first.pin}
+    with pytest.raises(PublishRefused, match="withdrawn"):
+        await replica.publish(HUB1, renewed.der, NOON)
+
+
+async def test_a_server_that_withdrew_everything_has_no_entry_any_more(replica: Replica) -> None:
+    """Else a server that was taken out of service would be looked for ever after."""
+    leaf = a_certificate()
+    await replica.publish(HUB1, leaf.der, NOON, [ENDPOINT])
+
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON)
+
+    assert list(await replica.look(None, NOON)) == []
+    assert (await entry(replica)).listeners == ()
+
+
+async def test_a_server_with_a_compromised_key_is_always_seen(replica: Replica) -> None:
+    """Whoever else publishes that key must not be believed either."""
+    leaf = a_certificate()
+
+    await replica.withdraw_key(HUB1, leaf.pin, NOON)
+
+    [look] = await replica.look(None, NOON)
+    assert (look.server, look.withdrawn_pins) == (HUB1, frozenset([leaf.pin]))
+
+
+async def test_the_state_counts_what_is_there(replica: Replica) -> None:
+    leaf = a_certificate()
+    await replica.publish(HUB1, leaf.der, NOON)
+    await replica.publish(HUB2, b"junk", NOON + minutes(1))
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON + minutes(2))
+
+    state = await replica.state()
+
+    assert (state.url, state.readable, state.why) == (replica.url, True, "")
+    assert (state.servers, state.values, state.withdrawn) == (1, 1, 1)
+    assert state.changed_at == NOON + minutes(2)
+
+
+async def test_a_replica_that_cannot_be_read_was_not_seen(back_end: BackEnd) -> None:
+    """Never an empty answer, and never an exception from a look."""
+    replica = back_end.replica
+    await replica.publish(HUB1, a_certificate().der, NOON)
+    back_end.take_away()
+
+    looks = await replica.look([HUB1, HUB2], NOON)
+
+    assert [(look.server, look.found) for look in looks] == [(HUB1, None), (HUB2, None)]
+    assert all(look.why for look in looks)
+    assert list(await replica.look(None, NOON)) == []
+    state = await replica.state()
+    assert not state.readable
+    assert state.why
+
+
+async def test_a_replica_that_cannot_be_asked_is_named(back_end: BackEnd) -> None:
+    replica, leaf = back_end.replica, a_certificate()
+    back_end.take_away()
+
+    acts: tuple[Callable[[], Awaitable[None]], ...] = (
+        lambda: replica.publish(HUB1, leaf.der, NOON),
+        lambda: replica.withdraw(HUB1, leaf.fingerprint, NOON),
+        lambda: replica.withdraw_key(HUB1, leaf.pin, NOON),
+    )
+    for act in acts:
+        with pytest.raises(DirectoryUnavailable) as unavailable:
+            await act()
+        assert replica.url in unavailable.value.message
+        assert unavailable.value.hint
+
+
+async def test_many_publications_at_once_all_arrive(replica: Replica) -> None:
+    if not replica.holds_many:
+        pytest.skip("an entry holds one value here")
+    leaves = [der(an_x509()) for _ in range(20)]
+
+    await asyncio.gather(*(replica.publish(HUB1, leaf, NOON) for leaf in leaves))
+
+    assert {one.certificate.der for one in (await entry(replica)).found or ()} == set(leaves)
+
+
+async def test_a_watch_tells_what_another_one_changed_and_nothing_else(back_end: BackEnd) -> None:
+    watch = aiter(back_end.replica.watch(POLL))
+    waiting = asyncio.ensure_future(anext(watch))
+    done, _ = await asyncio.wait({waiting}, timeout=QUIET)
+    assert not done
+
+    await back_end.again().publish(HUB1, a_certificate().der, NOON)
+
+    await asyncio.wait_for(waiting, 10)
+    await ended(watch)
+
+
+async def test_a_watch_tells_what_changed_since_the_last_look(back_end: BackEnd) -> None:
+    """Between a look and the watch that begins after it, nothing may slip through."""
+    replica = back_end.replica
+    await replica.publish(HUB1, a_certificate().der, NOON)
+    await replica.look(None, NOON)
+    await back_end.again().publish(HUB2, b"junk", NOON)
+
+    watch = aiter(replica.watch(POLL))
+
+    await asyncio.wait_for(anext(watch), 10)
+    await ended(watch)
+
+
+async def ended(watch: AsyncIterator[None]) -> None:
+    close = getattr(watch, "aclose", None)
+    if close is not None:
+        await close()
