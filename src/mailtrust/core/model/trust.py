@@ -66,13 +66,14 @@ class Snapshot:
         """
         The snapshot after another look at every server of *replica*.
 
-        A server that could not be looked at keeps what it had.  Where two servers publish one key, the
-        alphabetically first one wins, as 12107 will say.  An empty answer where there was a full one is
-        damage, not news: then the snapshot stays as it is, with its old date.
+        A server that could not be looked at keeps what it had; one without an entry keeps nothing.
+        Where two servers publish one key, the alphabetically first one wins, as 12107 will say.  An
+        empty answer where there was a full one is damage, not news: then the snapshot stays as it is,
+        with its old date.
         """
         looks = sorted(looks, key=lambda look: look.server)
-        answered = {look.server for look in looks if look.found is not None}
-        servers = {pin: server for pin, server in self.servers.items() if server not in answered}
+        unseen = {look.server for look in looks if look.found is None}
+        servers = {pin: server for pin, server in self.servers.items() if server in unseen}
         gone = {pin for look in looks for pin in look.withdrawn_pins}
         for look in looks:
             for pin in look.pins - gone:
