@@ -204,7 +204,6 @@ async def _sweep(reception: Reception) -> None:
 
 async def _see_off(reception: Reception) -> None:
     """Say 421 to everybody as soon as no message is half received, and leave those who dawdle."""
-    loop = asyncio.get_running_loop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GRACE_SECONDS):
             while reception.open:

@@ -21,7 +21,7 @@ from mailtrust.transports.hub.tls import Tls, TlsClosed, TlsFailed
 _READ_BYTES = 1 << 16
 
 
-class HopUnavailable(Exception):  # noqa: N818
+class HopUnavailable(Exception):
     """The next hop cannot be given mail now; why, in words, and its reply where it gave one."""
 
     def __init__(self, why: str, reply: Reply | None = None, *, no_tls: bool = False) -> None:

@@ -43,11 +43,11 @@ class Credential(Protocol):
         """What goes with it, leaf not included."""
 
 
-class TlsFailed(Exception):  # noqa: N818
+class TlsFailed(Exception):
     """The handshake or the stream broke; the output may hold an alert for the peer."""
 
 
-class TlsClosed(Exception):  # noqa: N818
+class TlsClosed(Exception):
     """The peer said goodbye."""
 
 
