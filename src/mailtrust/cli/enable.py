@@ -156,7 +156,7 @@ class _Enable:
         if not done.changed:
             say(f"nothing to change: {describe(done.installed.certificate)} is enabled")
         else:
-            say(f"published {describe(done.installed.certificate)} at {self._place}", "green")
+            say(f"{describe(done.installed.certificate)} is published at {self._place}", "green")
             if is_current:
                 say(f"{name} is the current certificate now", "green")
         if done.replaced and is_current:
@@ -182,8 +182,7 @@ class _Enable:
             return
         say("not there yet:" if self.wait is None else "late, and not there yet:", "yellow")
         for obstacle in done.plan.obstacles:
-            lead = f"{place_name(obstacle.place)}: " if obstacle.place else ""
-            say(f"  {lead}{self.shelf.say(obstacle.said)}")
+            say(f"  {self.shelf.say(obstacle.said)}")
         latency = write_duration(self.site.policy.latency)
         say(f"replication may take {latency} (directory.latency)")
         if is_current:

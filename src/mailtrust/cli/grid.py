@@ -81,7 +81,7 @@ def grid(view: View, server: ServerName, now: datetime | None = None) -> Rendera
         table.add_row(label, short(row.fingerprint), Text(row.until, "red" if row.late else ""), *marks)
     if not rows:
         marks = (symbol(there=None if at.found is None else False) for at in places)
-        table.add_row("none", "-", "-", *marks)
+        table.add_row("-", "nothing seen", "-", *marks)
     return Group(Text(server, "bold"), table, *_below(view, server, places, titles))
 
 
