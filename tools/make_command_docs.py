@@ -40,8 +40,13 @@ def _command(command: Any, path: str, heading: str) -> Iterator[str]:
 
 def _parameters(command: Any, path: str) -> str:
     context = command.context_class(command, info_name=path)
-    records = [parameter.get_help_record(context) for parameter in command.params if parameter.name != "help"]
-    rows = [(f"`{left}`", right) for left, right in filter(None, records)]
+    rows = []
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is not None and parameter.name != "help":
+            # The screen also shows an argument's type; that it is a text says nothing.
+            typed = parameter.metavar if parameter.param_type_name == "argument" else None
+            rows.append((f"`{typed or record[0]}`", record[1]))
     return table(("", ""), rows) + "\n" if rows else ""
 
 

@@ -53,7 +53,7 @@ class Page:
     severity: Severity
     parameters: tuple[str, ...]
     text: EventText
-    """With the message's parameters in capitals, as in ``the certificate of SERVER``."""
+    """With the parameters in capitals, as in ``the certificate of SERVER``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def explain(event: Event, text: EventText, version: str) -> Page:
         EventText(
             text.title,
             _in_capitals(text.message),
-            text.explanation,
-            text.conditions,
-            text.user_action,
+            _in_capitals(text.explanation),
+            tuple(map(_in_capitals, text.conditions)),
+            tuple(map(_in_capitals, text.user_action)),
             text.see_also,
             {cause: _in_capitals(text.causes[cause]) for cause in event.causes},
         ),
