@@ -121,8 +121,11 @@ class ReplicaFile:
             raise DirectoryUnavailable(
                 "its file was written by a newer mailtrust", hint="use the same release everywhere"
             )
-        # A second pass over pages that are read anyway; the tables' own shape is checked by nothing else.
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        [page_bytes] = connection.execute("PRAGMA page_size").fetchone()
+        # SQLite takes half a last page for a whole one.  The check is a second pass over pages that are
+        # read anyway; the shape of the tables is checked by nothing else.
+        halved = self.path.stat().st_size % page_bytes
+        if halved or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise DirectoryUnavailable("its file is cut short or damaged", hint=MEND)
 
     def _make(self) -> None:
