@@ -1,7 +1,7 @@
 """
 The probe against a real Postfix: its certificate is seen, and its log tells of no lost connection.
 
-The instance is ours alone: its own configuration, queue and port, below the test's folder.
+The instance is ours alone: its own configuration, queue and port, below one temporary folder.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -53,6 +54,14 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 """
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own: every run of pytest closes that to Postfix's accounts, also beside this one."""
+    with tempfile.TemporaryDirectory(prefix="mailtrust-postfix-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @asynccontextmanager
 async def postfix(folder: Path, security: str = "may") -> AsyncIterator[Endpoint]:
     """One that presents `pair("rsa2048")`; its log is the folder's ``log``."""
@@ -60,9 +69,6 @@ async def postfix(folder: Path, security: str = "may") -> AsyncIterator[Endpoint
     config = folder / "etc"
     for name in ("etc", "queue", "data"):
         (folder / name).mkdir()
-    # Postfix's own accounts must get through to their folders.
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o011)
     owner = pwd.getpwnam("postfix")
     os.chown(folder / "data", owner.pw_uid, owner.pw_gid)
     (config / "main.cf").write_text(MAIN.format(folder=folder, security=security))
@@ -82,7 +88,8 @@ async def postfix(folder: Path, security: str = "may") -> AsyncIterator[Endpoint
         await _until_it_answers(port)
         yield Endpoint("127.0.0.1", port)
     finally:
-        master.terminate()
+        if master.returncode is None:
+            master.terminate()
         await asyncio.wait_for(master.wait(), 10)
 
 
@@ -119,10 +126,10 @@ async def _log_of_the_last_session(folder: Path) -> str:
             await asyncio.sleep(0.05)
 
 
-async def test_postfix_is_seen_and_notices_nothing_but_a_polite_guest(tmp_path: Path) -> None:
-    async with postfix(tmp_path) as place:
+async def test_postfix_is_seen_and_notices_nothing_but_a_polite_guest(folder: Path) -> None:
+    async with postfix(folder) as place:
         sighting = await look_once(place, seconds=20)
-        log = await _log_of_the_last_session(tmp_path)
+        log = await _log_of_the_last_session(folder)
 
     assert leaf_of(sighting) == pair("rsa2048")[1]
     assert (sighting.verb, sighting.protocol, sighting.asks_client_certificate) == (
@@ -136,10 +143,10 @@ async def test_postfix_is_seen_and_notices_nothing_but_a_polite_guest(tmp_path: 
     assert "warning" not in log
 
 
-async def test_a_postfix_without_tls_offers_none(tmp_path: Path) -> None:
-    async with postfix(tmp_path, security="none") as place:
+async def test_a_postfix_without_tls_offers_none(folder: Path) -> None:
+    async with postfix(folder, security="none") as place:
         sighting = await look_once(place, seconds=20)
-        log = await _log_of_the_last_session(tmp_path)
+        log = await _log_of_the_last_session(folder)
 
     assert sighting.failure is WireFailure.NOT_OFFERED
     assert "ehlo=1 quit=1 commands=2" in log
