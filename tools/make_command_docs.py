@@ -30,7 +30,8 @@ def _command(command: Any, path: str, heading: str) -> Iterator[str]:
     yield f"{heading} {path}\n"
     yield f"{_prose(command.help)}\n"
     yield f"```\n{usage}\n```\n"
-    yield _parameters(command, path)
+    if parameters := _parameters(command, path):
+        yield parameters
     if command.epilog:
         lead, _, example = command.epilog.partition(": ")
         yield f"{lead}:\n\n```\n{example}\n```\n"
