@@ -43,7 +43,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], invocation: frame.Invocation) -> int:
     try:
-        result = program().main(list(arguments), prog_name="mailtrust", standalone_mode=False)
+        # Not `list(arguments)`: once the command of that name was imported, it is what `list` means here.
+        result = program().main([*arguments], prog_name="mailtrust", standalone_mode=False)
     except frame.UsageError as error:
         invocation.tell_usage(error)
         return 3 if invocation.is_check else 2
