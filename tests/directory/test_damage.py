@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import BadInput, DirectoryUnavailable, PublishRefused
+from tests.directory.account import an_ordinary_account
 from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, minutes
 
 SHORT = timedelta(milliseconds=300)
@@ -33,16 +33,6 @@ class Diary:
 
     def remember(self, url: str, now: datetime) -> None:
         self.read[url] = now
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that other accounts may enter; pytest's own are closed to them."""
-    made = Path(tempfile.mkdtemp(prefix="mailtrust-test-"))
-    made.chmod(0o755)
-    yield made
-    made.chmod(0o755)
-    shutil.rmtree(made)
 
 
 def opened(
@@ -83,19 +73,6 @@ async def unseen(replica: SqliteReplica) -> str:
         assert unavailable.value.message.startswith(replica.url)
         assert unavailable.value.hint
     return look.why
-
-
-@contextmanager
-def an_ordinary_account() -> Iterator[None]:
-    """Root may do anything, so that a test of rights takes root's away for a moment."""
-    if os.getuid() != 0:
-        yield
-        return
-    os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
 
 
 def names(folder: Path) -> list[str]:
