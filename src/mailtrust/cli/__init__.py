@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from mailtrust.cli import frame
@@ -20,6 +21,9 @@ __all__ = ["main", "run"]
 
 def main() -> None:
     """The entry point of the `mailtrust` program."""
+    if not sys.warnoptions:
+        # A library's advice to its programmers, as on a certificate without a serial number, is no finding.
+        warnings.simplefilter("ignore")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""`mailtrust wait`: until every replica has the current certificate."""
+"""`mailtrust wait`: until every replica has the certificate that was enabled last."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -38,7 +38,8 @@ def wait(
     json_output: JsonOption = False,
 ) -> None:
     """
-    Wait until every replica has this server's current certificate.
+    Wait until every replica has this server's certificate: the current one, or the one that was
+    enabled and is to become current.
 
     Exits 1 where one is late, and names it.
     """
@@ -56,7 +57,7 @@ def wait(
 async def _wait(here: Session, site: Site, patient: timedelta, *, json_output: bool) -> int:
     began = clock.now()
     view, _ = await look(site, OWN, wire=False)
-    current = _current(here, site, view)
+    current = _awaited(here, site, view)
     with spread_of(site.server, current.certificate, quiet=json_output) as spread:
         view = await _until_everywhere(site, view, current.certificate, began + patient, spread)
     late = [one for one in view.replicas(site.server) if not holds(one, current.certificate)]
@@ -65,8 +66,9 @@ async def _wait(here: Session, site: Site, patient: timedelta, *, json_output: b
     else:
         _tell(current, late, patient)
         if (rotation := pending(site.server, view)) is not None:
-            say(f"{short(rotation.new)} was enabled and is not current yet; to finish it:")
-            say(f"  {here.command('enable', short(rotation.new), '--wait')}")
+            ready = "can be made current now" if not late else "is not current yet; to finish it"
+            say(f"{short(rotation.new)} {ready}:")
+            say(f"  {here.command('enable', short(rotation.new), *(['--wait'] if late else []))}")
     return int(bool(late))
 
 
@@ -82,12 +84,13 @@ async def _until_everywhere(
         view, _ = await look(site, OWN, wire=False)
 
 
-def _current(here: Session, site: Site, view: View) -> Installed:
+def _awaited(here: Session, site: Site, view: View) -> Installed:
     store = view.store(site.server)
     if store is None or store.found is None:
         raise StoreUnavailable(f"the store cannot be read: {store.why if store else ''}")
+    rotation = pending(site.server, view)
     for one in store.found:
-        if one.slot is Slot.CURRENT:
+        if one.certificate.fingerprint == rotation.new if rotation else one.slot is Slot.CURRENT:
             return one
     usable = [one for one in store.found if one.has_key]
     newest = max(usable, key=lambda one: one.arrived_at, default=None)

@@ -100,7 +100,7 @@ async def stranger(stage: Stage) -> None:
     hub1 = organization.members[0]
     stage.tell("Somebody publishes a key of their own under the name of hub1.")
     file = organization.strangers_certificate(hub1.name)
-    await stage.must(hub1, "directory", "put", hub1.name, file)
+    await stage.must(hub1, "directory", "put", hub1.name, file, "--yes")
     await stage.expect(hub1, 12106)
     stage.tell("The mending: withdraw it for good.")
     await stage.mend(hub1)
@@ -112,7 +112,7 @@ async def corrupted(stage: Stage) -> None:
     hub1, hub2 = organization.members[:2]
     stage.tell("A value that is no certificate is written to the entry of hub1.")
     file = organization.garbage()
-    await stage.must(hub1, "directory", "put", hub1.name, file)
+    await stage.must(hub1, "directory", "put", hub1.name, file, "--yes")
     await stage.expect(hub1, 12022)
     stage.tell("hub2 notices nothing of it.")
     await stage.clean(hub2)

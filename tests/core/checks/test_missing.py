@@ -82,6 +82,7 @@ def test_a_newer_certificate_never_enabled_is_not_enabled_while_the_older_one_wo
 
     assert found.cause == "not-enabled"
     assert found.action == f"mailtrust enable {NEWER.fingerprint[:12]}"
+    assert "missing.older-works" in phrases(found)
 
 
 def test_a_renewal_with_the_published_key_needs_nothing() -> None:

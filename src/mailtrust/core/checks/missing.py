@@ -53,6 +53,14 @@ class _Missing:
     def unread(self) -> tuple[ReplicaSighting, ...]:
         return tuple(look for look in self.case.replicas if look.found is None)
 
+    @property
+    def older(self) -> tuple[Said, ...]:
+        """What goes on working meanwhile: the current certificate, where it is another one."""
+        current = self.case.current
+        if current is None or current.certificate.pin not in self.home.pins:
+            return ()
+        return (self.say("missing.older-works", older=short(current.certificate.fingerprint)),)
+
     def say(self, phrase: str, **values: str) -> Said:
         names = {"fingerprint": short(self.certificate.fingerprint), "server": self.case.server}
         return Said(phrase, {**names, "replica": self.home.place, **values})
@@ -66,7 +74,7 @@ class _Missing:
             self.home.place,
             cause,
             {"replica": self.home.place, "fingerprint": short(self.certificate.fingerprint)},
-            (self.say("missing.at-home", seen=when(self.home.seen_at)), *evidence),
+            (self.say("missing.at-home", seen=when(self.home.seen_at)), *evidence, *self.older),
             tuple(_ruled_out(self, cause)) if cause else (),
             action,
             since,
