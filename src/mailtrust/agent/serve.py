@@ -44,7 +44,8 @@ def hub_settings(config: Config, retry: RetrySchedule) -> HubSettings:
     transport = config.transport
     if not transport.bind:
         raise BadConfiguration(
-            "the hub has nothing to listen on", hint='set transport.bind or server.listeners: ["127.0.0.1:2525"]'
+            "the hub has nothing to listen on",
+            hint='set transport.bind or server.listeners, as ["127.0.0.1:2525"]',
         )
     return HubSettings(
         name=config.server.name,
