@@ -1,31 +1,156 @@
-"""A snapshot through one look after the other: what is kept, and what goes."""
+"""Who believes whom, and a snapshot through one look after the other: what is kept, and what goes."""
 
 from __future__ import annotations
 
-from mailtrust.core.model.trust import Snapshot, Stranger, Trusted
-from tests.make import DC1, HUB1, HUB2, NOON, a_certificate, a_replica, an_unread_replica, minutes
+from datetime import timedelta
+
+import pytest
+
+from mailtrust.core.model.certificate import Certificate
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.trust import Anonymous, Snapshot, Stranger, Trusted
+from tests.make import DC1, DC2, HUB1, HUB2, NOON, a_certificate, a_replica, an_unread_replica, minutes
 
 FIRST = a_certificate(HUB1, key="first")
 SECOND = a_certificate(HUB2, key="second")
-BOTH = Snapshot().renewed([a_replica(DC1, FIRST), a_replica(DC1, SECOND, server=HUB2)], DC1, NOON)
+LATER = NOON + minutes(1)
+
+
+def a_snapshot(*published: tuple[ServerName, Certificate]) -> Snapshot:
+    return Snapshot({leaf.pin: server for server, leaf in published}, NOON, DC1)
+
+
+BOTH = a_snapshot((HUB1, FIRST), (HUB2, SECOND))
+
+
+def test_a_published_key_is_believed_to_be_its_server() -> None:
+    assert BOTH.judge(SECOND) == Trusted(HUB2)
+
+
+def test_a_key_that_nobody_publishes_is_a_stranger() -> None:
+    """Whatever names it carries: anyone can write a name into a certificate."""
+    impostor = a_certificate(HUB1, key="impostor")
+
+    assert BOTH.judge(impostor) == Stranger(impostor)
+
+
+def test_who_shows_nothing_is_anonymous() -> None:
+    assert BOTH.judge(None) == Anonymous()
+
+
+def test_a_renewal_with_the_same_key_is_still_believed() -> None:
+    """Peers compare keys, not certificates."""
+    assert BOTH.judge(a_certificate(HUB1, key="first", life=timedelta(days=60))) == Trusted(HUB1)
+
+
+def test_expiry_names_and_issuer_never_break_direct_trust() -> None:
+    """The directory vouches, not a CA and not the calendar."""
+    odd = a_certificate(
+        "printer.example.test", key="first", issuer="Somebody else",
+        not_before=NOON - timedelta(days=400), life=timedelta(days=30),
+    )  # fmt: skip
+
+    assert odd.expired(NOON)
+    assert BOTH.judge(odd) == Trusted(HUB1)
+
+
+def test_a_server_can_be_held_to_its_key_once_it_publishes_one() -> None:
+    only_the_first = a_snapshot((HUB1, FIRST))
+
+    assert only_the_first.publishes(HUB1)
+    assert not only_the_first.publishes(HUB2)
+
+
+@pytest.mark.parametrize(("age", "stale"), [(0, False), (30, False), (31, True)])
+def test_a_snapshot_grows_stale(age: float, stale: bool) -> None:
+    """Up to the limit it is good, and past it not."""
+    assert BOTH.is_stale(NOON + minutes(age), minutes(30)) is stale
+
+
+def test_what_was_never_taken_is_stale() -> None:
+    assert Snapshot().is_stale(NOON, minutes(30))
+
+
+def test_the_first_look_fills_the_snapshot() -> None:
+    looks = [a_replica(DC1, FIRST), a_replica(DC1, SECOND, server=HUB2)]
+
+    assert Snapshot().renewed(looks, DC1, NOON) == BOTH
+
+
+def test_a_look_brings_what_is_new_and_drops_what_is_gone() -> None:
+    new = a_certificate(HUB1, key="new")
+    looks = [a_replica(DC2, new), a_replica(DC2, SECOND, server=HUB2)]
+
+    assert BOTH.renewed(looks, DC2, LATER) == Snapshot({new.pin: HUB1, SECOND.pin: HUB2}, LATER, DC2)
 
 
 def test_a_server_whose_entry_is_gone_is_believed_no_longer() -> None:
     """Asked for all, a replica does not name a server whose last certificate was withdrawn."""
-    later = BOTH.renewed([a_replica(DC1, FIRST)], DC1, NOON + minutes(1))
+    later = BOTH.renewed([a_replica(DC1, FIRST)], DC1, LATER)
 
     assert later.judge(FIRST) == Trusted(HUB1)
     assert later.judge(SECOND) == Stranger(SECOND)
 
 
-def test_a_server_that_could_not_be_looked_at_keeps_what_it_had() -> None:
-    looks = [a_replica(DC1, FIRST), an_unread_replica(DC1, server=HUB2)]
-    later = BOTH.renewed(looks, DC1, NOON + minutes(1))
+def test_one_server_may_stand_empty_beside_a_full_one() -> None:
+    """That is news, and the directory is evidently well."""
+    looks = [a_replica(DC1), a_replica(DC1, SECOND, server=HUB2)]
 
-    assert later.judge(SECOND) == Trusted(HUB2)
+    assert BOTH.renewed(looks, DC1, LATER) == Snapshot({SECOND.pin: HUB2}, LATER, DC1)
+
+
+def test_a_server_that_could_not_be_looked_at_keeps_what_it_had() -> None:
+    """Not seen is not gone."""
+    looks = [a_replica(DC1, FIRST), an_unread_replica(DC1, server=HUB2)]
+
+    assert BOTH.renewed(looks, DC1, LATER) == Snapshot(BOTH.servers, LATER, DC1)
 
 
 def test_an_empty_answer_where_there_was_a_full_one_is_damage() -> None:
-    later = BOTH.renewed([], DC1, NOON + minutes(1))
+    """A replica that lost its entries must not cost the trust in everybody; the old date tells of it."""
+    emptied = [a_replica(DC1), a_replica(DC1, server=HUB2)]
 
-    assert later is BOTH
+    assert BOTH.renewed([], DC1, LATER) is BOTH
+    assert BOTH.renewed(emptied, DC1, LATER) is BOTH
+
+
+def test_an_empty_directory_is_news_where_nothing_was_known() -> None:
+    """The first server of an organization begins with it."""
+    assert Snapshot().renewed([], DC1, NOON) == Snapshot({}, NOON, DC1)
+    assert Snapshot().renewed([a_replica(DC1)], DC1, NOON) == Snapshot({}, NOON, DC1)
+
+
+@pytest.mark.parametrize("before", [Snapshot(), BOTH], ids=["nothing known", "both known"])
+def test_a_replica_that_cannot_be_read_is_no_renewal(before: Snapshot) -> None:
+    """Its date is when a replica last answered, and this one did not."""
+    looks = [an_unread_replica(DC1), an_unread_replica(DC1, server=HUB2)]
+
+    assert before.renewed(looks, DC1, LATER) is before
+
+
+def test_a_shared_key_belongs_to_the_first_in_the_alphabet() -> None:
+    """In whatever order they were looked at, as 12107 says."""
+    looks = [a_replica(DC1, FIRST, server=HUB2), a_replica(DC1, FIRST)]
+
+    assert Snapshot().renewed(looks, DC1, NOON).judge(FIRST) == Trusted(HUB1)
+
+
+def test_a_compromised_key_is_believed_of_nobody() -> None:
+    """Its withdrawal stands on one entry, and the thief may have put it on another."""
+    looks = [
+        a_replica(DC1, withdrawn_pins=frozenset({FIRST.pin})),
+        a_replica(DC1, FIRST, SECOND, server=HUB2),
+    ]
+
+    assert Snapshot().renewed(looks, DC1, NOON).servers == {SECOND.pin: HUB2}
+
+
+def test_a_compromised_key_is_not_even_kept() -> None:
+    """Not for a server that could not be looked at either."""
+    shared = a_snapshot((HUB2, FIRST))
+    looks = [
+        a_replica(DC1, SECOND, withdrawn_pins=frozenset({FIRST.pin})),
+        an_unread_replica(DC1, server=HUB2),
+    ]
+
+    assert shared.renewed(looks, DC1, LATER).judge(FIRST) == Stranger(FIRST)

@@ -67,14 +67,17 @@ class Snapshot:
         The snapshot after another look at every server of *replica*.
 
         A server that could not be looked at keeps what it had; one without an entry keeps nothing.
-        Where two servers publish one key, the alphabetically first one wins, as 12107 will say.  An
-        empty answer where there was a full one is damage, not news: then the snapshot stays as it is,
-        with its old date.
+        Where two servers publish one key, the alphabetically first one wins, as 12107 will say.  No
+        answer is no news, and an empty one where there was a full one is damage: then the snapshot stays
+        as it is, with its old date.
         """
         looks = sorted(looks, key=lambda look: look.server)
         unseen = {look.server for look in looks if look.found is None}
-        servers = {pin: server for pin, server in self.servers.items() if server in unseen}
+        if looks and len(unseen) == len(looks):
+            return self
         gone = {pin for look in looks for pin in look.withdrawn_pins}
+        kept = {pin: server for pin, server in self.servers.items() if server in unseen}
+        servers = {pin: server for pin, server in kept.items() if pin not in gone}
         for look in looks:
             for pin in look.pins - gone:
                 servers.setdefault(pin, look.server)
