@@ -12,6 +12,7 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
 from mailtrust.core.policy import Policy
 from mailtrust.core.rotation import pending, plan
+from mailtrust.texts import LANGUAGES, Texts, load
 from tests.make import HUB1, NOON
 
 
@@ -24,7 +25,19 @@ def judged(
 ) -> Diagnosis:
     rotation = pending(HUB1, view)
     plans: Mapping[ServerName, Plan] = {HUB1: plan(rotation, view, Pace(), now)} if rotation else {}
-    return diagnose(view, plans, policy or Policy(), now, scope, HUB1)
+    diagnosis = diagnose(view, plans, policy or Policy(), now, scope, HUB1)
+    for finding in (*diagnosis.findings, *(one.finding for one in diagnosis.silenced)):
+        for texts in (load(language, strict=True) for language in LANGUAGES):
+            _say(finding, texts)
+    return diagnosis
+
+
+def _say(finding: Finding, texts: Texts) -> None:
+    """Every finding that a check makes can be said in full: strict texts refuse a value that is missing."""
+    texts.message(finding)
+    texts.cause(finding)
+    for said in (*finding.evidence, *(one.why for one in finding.ruled_out)):
+        texts.say(said)
 
 
 def codes(diagnosis: Diagnosis) -> list[int]:
