@@ -106,6 +106,15 @@ def test_no_page_is_about_an_event_that_is_gone() -> None:
     assert [str(page) for page in numbered if page.stem not in codes] == []
 
 
+def test_no_page_of_an_event_shows_our_braces() -> None:
+    """It is about the event, and not about one server: a reader shall see SERVER, not {server}."""
+    braced = [
+        page for page in (DOCS / "events").rglob("*.md") if re.search(r"\{[a-z_]+\}", page.read_text("utf-8"))
+    ]
+
+    assert [str(page) for page in braced] == []
+
+
 def test_generated_pages_are_up_to_date(capsys: Any) -> None:
     made = make_config_docs.pages() | make_command_docs.pages() | make_event_docs.pages()
 
