@@ -35,8 +35,9 @@ check: .venv/.ready-to-test ## form, types, layers, sizes, generated pages; no t
 	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages --check; done
 	@echo "Form, types, layers, sizes and pages are in order"
 
-bench: .venv/.ready-to-test ## the figures in docs/performance.md, measured here
-	@.venv/bin/python -m benchmarks
+bench: .venv/.ready-to-test ## what it costs, measured here beside what one would use instead
+	@for one in benchmarks/*/run.py; do \
+	    .venv/bin/python -m "benchmarks.$$(basename "$$(dirname "$$one")").run"; done
 
 docs: .venv/.ready-to-test ## the generated pages, written anew
 	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages; done
