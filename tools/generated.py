@@ -12,17 +12,27 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
 
-def write_or_compare(pages: Mapping[Path, str], arguments: Sequence[str]) -> int:
-    """0 when every page stands; with ``--check`` nothing is written, and 1 after naming those that do not."""
+def write_or_compare(pages: Mapping[Path, str], arguments: Sequence[str], shelf: Path | None = None) -> int:
+    """
+    0 when every page stands; with ``--check`` nothing is changed, and 1 after naming those that do not.
+
+    A *shelf* is a folder of generated pages alone: what else lies there is left over, and taken away.
+    """
     changed = {path: text for path, text in pages.items() if not _stands(path, text)}
+    left_over = sorted(set(shelf.rglob("*.md")) - pages.keys()) if shelf else []
     if "--check" in arguments:
         for path in changed:
-            print(f"{path.relative_to(ROOT)} is not up to date: run make docs", file=sys.stderr)
-        return 1 if changed else 0
+            print(f"{_shown(path)} is not up to date: run make docs", file=sys.stderr)
+        for path in left_over:
+            print(f"{_shown(path)} is left over: run make docs", file=sys.stderr)
+        return 1 if changed or left_over else 0
     for path, text in changed.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-        print(f"wrote {path.relative_to(ROOT)}")
+        print(f"wrote {_shown(path)}")
+    for path in left_over:
+        path.unlink()
+        print(f"removed {_shown(path)}")
     return 0
 
 
@@ -35,6 +45,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _stands(path: Path, text: str) -> bool:

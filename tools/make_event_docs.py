@@ -13,7 +13,8 @@ from mailtrust.core.events.explain import Page, explain
 from mailtrust.texts import LANGUAGES, Texts, load
 from tools.generated import DOCS, head, table, write_or_compare
 
-TITLES = {"en": "# Events\n", "zh": "# 事件\n"}
+SHELF = DOCS / "events"
+TITLE = {"en": "Title", "zh": "标题"}
 
 
 def pages() -> Mapping[Path, str]:
@@ -22,7 +23,7 @@ def pages() -> Mapping[Path, str]:
 
 
 def _shelf(language: str) -> Iterator[tuple[Path, str]]:
-    folder = DOCS / "events" / ("" if language == "en" else language)
+    folder = SHELF / ("" if language == "en" else language)
     texts = load(language, strict=True)
     events = sorted(catalog.CATALOG, key=lambda event: event.code)
     rows = [
@@ -30,8 +31,8 @@ def _shelf(language: str) -> Iterator[tuple[Path, str]]:
          texts.page(event.code).title)
         for event in events
     ]  # fmt: skip
-    columns = (texts.label("event-id"), texts.label("name"), texts.label("severity"), texts.label("message"))
-    yield folder / "index.md", "\n".join((TITLES[language], head("events"), table(columns, rows), ""))
+    columns = (texts.label("event-id"), texts.label("name"), texts.label("severity"), TITLE[language])
+    yield folder / "index.md", "\n".join((head(f"events.{language}"), table(columns, rows), ""))
     for event in events:
         page = explain(event, texts.page(event.code), mailtrust.__version__)
         yield folder / f"{event.code}.md", _text(page, texts, folder)
@@ -55,7 +56,7 @@ def _text(page: Page, texts: Texts, folder: Path) -> str:
         *_section(texts.label("conditions"), [_bullets(prose.conditions)]),
         *_section(texts.label("causes"), [f"**`{cause}`**: {why}" for cause, why in prose.causes.items()]),
         *_section(texts.label("user-action"), [_bullets(prose.user_action)]),
-        *_section(texts.label("see-also"), [_bullets(_linked(one, folder) for one in prose.see_also)]),
+        *_section(texts.label("see-also"), [_bullets(_linked(one, texts, folder) for one in prose.see_also)]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -69,9 +70,9 @@ def _bullets(items: Iterable[str]) -> str:
     return "\n".join("- " + item.replace("\n", "\n  ") for item in items)
 
 
-def _linked(item: str, folder: Path) -> str:
+def _linked(item: str, texts: Texts, folder: Path) -> str:
     if re.fullmatch(r"\d+", item) and int(item) in catalog.BY_CODE:
-        return f"[{item}]({item}.md) {catalog.BY_CODE[int(item)].name}"
+        return f"[{item}]({item}.md) {texts.page(int(item)).title}"
     if re.fullmatch(r"docs/[\w/-]+\.md", item):
         up = "../" * len(folder.relative_to(DOCS).parts)
         return f"[{item}]({up}{item.removeprefix('docs/')})"
@@ -79,4 +80,4 @@ def _linked(item: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(write_or_compare(pages(), sys.argv[1:]))
+    sys.exit(write_or_compare(pages(), sys.argv[1:], SHELF))
