@@ -138,7 +138,7 @@ class QueueFiles:
         os.close(self._lock)
 
 
-def queue_view(store: Path) -> list[QueueRow]:
+def queue_view(store: Path) -> tuple[QueueRow, ...]:
     """
     What is in the queue of a hub, running or not, oldest first; nothing where there was never one.
 
@@ -146,7 +146,7 @@ def queue_view(store: Path) -> list[QueueRow]:
     """
     file = store / "queue" / "queue.db"
     if not file.exists():
-        return []
+        return ()
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
             rows = database.execute(
@@ -155,7 +155,7 @@ def queue_view(store: Path) -> list[QueueRow]:
             ).fetchall()
     except sqlite3.Error as error:
         raise TransportUnavailable(f"the queue {file} cannot be read") from error
-    return [_row(key, [row[9] for row in same]) for key, same in groupby(rows, lambda row: row[:9])]
+    return tuple(_row(key, [row[9] for row in same]) for key, same in groupby(rows, lambda row: row[:9]))
 
 
 def sync_folder(folder: Path) -> None:

@@ -68,7 +68,7 @@ class Relay:
         self._recent = Recent()
         self._woken = asyncio.Event()
         self._stopping = False
-        self._workers: set[asyncio.Task[None]] = set()
+        self._delivering: set[asyncio.Task[None]] = set()
 
     def arrived(self, message: Message) -> None:
         """A message is on disk, due at once."""
@@ -95,8 +95,8 @@ class Relay:
         self._woken.set()
         for lane in self._lanes.values():
             lane.close()
-        if self._workers:
-            await asyncio.wait(self._workers, timeout=seconds)
+        if self._delivering:
+            await asyncio.wait(self._delivering, timeout=seconds)
 
     # From the queue into the lanes
 
@@ -111,9 +111,9 @@ class Relay:
         self._let_go = set()
         try:
             jobs = await self._queue.due(now, limit, [lane.hop for lane in busy])
+            whole = sum(len(job.recipients) for job in jobs) >= limit
             for job in self._untaken(jobs):
                 self._enter(job, tasks)
-            whole = sum(len(job.recipients) for job in jobs) >= limit
             for lane in self._lanes.values():
                 lane.left_out |= whole
             following = await self._queue.next_due(now)
@@ -150,9 +150,7 @@ class Relay:
             return
         lane.workers += 1
         lane.opening = lane.is_remote
-        worker = tasks.create_task(self._work(lane, tasks))
-        self._workers.add(worker)
-        worker.add_done_callback(self._workers.discard)
+        tasks.create_task(self._work(lane, tasks))
 
     def _release(self, job: Job) -> None:
         keys = [(job.message, at) for at in job.recipients]
@@ -169,6 +167,7 @@ class Relay:
     async def _work(self, lane: Lane, tasks: asyncio.TaskGroup) -> None:
         try:
             if lane.hop == LOCAL:
+                self._say_delivering()
                 await self._deliver_here(lane)
             elif lane.hop == "":
                 await self._put_off(lane, Deferred(_NO_ROUTE))
@@ -178,6 +177,13 @@ class Relay:
             lane.workers -= 1
         # What came while the last session ended must not wait for the next arrival.
         self._staff(lane, tasks)
+
+    def _say_delivering(self) -> None:
+        """From here on `finish` waits for this worker."""
+        worker = asyncio.current_task()
+        if worker is not None:
+            self._delivering.add(worker)
+            worker.add_done_callback(self._delivering.discard)
 
     async def _put_off(self, lane: Lane, why: Deferred) -> None:
         while (job := self._take(lane)) is not None:
@@ -243,7 +249,11 @@ class Relay:
             return
         finally:
             lane.opening = False
+        # This one is about to take a job: others are wanted for the rest only.
+        lane.idle += 1
         self._staff(lane, tasks)
+        lane.idle -= 1
+        self._say_delivering()
         try:
             await self._feed(lane, hop, session)
             with contextlib.suppress(TimeoutError):
