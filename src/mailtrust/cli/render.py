@@ -75,6 +75,8 @@ def show_finding(finding: Finding, shelf: Texts, typed: Typed) -> None:
     _field(shelf.label("until"), [when(finding.until)] if finding.until else [])
     if finding.action:
         say(f"{_label(shelf.label('do'))}{typed(finding.action)}", "bold")
+    elif finding.severity is not Severity.INFORMATION:
+        _field(shelf.label("do"), shelf.page(finding.event.code).user_action)
 
 
 def symbol(*, there: bool | None) -> Text:
