@@ -94,4 +94,3 @@ def _mode(text: str) -> Mode:
 
 def _on_stale(text: str) -> OnStale:
     return "defer" if text == "defer" else "keep"
-

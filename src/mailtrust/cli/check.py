@@ -34,7 +34,8 @@ def check(
         str | None, given("How long one look may take. Default: policy.probe_timeout.", metavar="DURATION")
     ] = None,
     ack: Annotated[
-        int | None, given("Acknowledge that event, of --server or of all: it no longer counts.", metavar="EVENT")
+        int | None,
+        given("Acknowledge that event, of --server or of all: it no longer counts.", metavar="EVENT"),
     ] = None,
     until: Annotated[
         str | None, given("With --ack: until then, as 2026-06-01T12:00Z or 2d.", metavar="TIME")
@@ -54,7 +55,9 @@ def check(
         _acknowledge(config, ack, name, until, reason)
         return
     if until is not None or reason is not None:
-        raise BadInput("--until and --reason belong to --ack", hint="mailtrust check --ack EVENT --until T --reason R")
+        raise BadInput(
+            "--until and --reason belong to --ack", hint="mailtrust check --ack EVENT --until T --reason R"
+        )
     shelf = texts()
     seen = asyncio.run(_assess(config, Scope(everybody, name), duration(timeout) if timeout else None))
     for note in seen.notes:
