@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,25 +10,21 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from mailtrust import clock
+from mailtrust.config import load
 from mailtrust.core.model.certificate import short
+from mailtrust.directory.open import open_directory
+from mailtrust.directory.replicate import replicate_once
 from tests.cli.desk import Desk
 
 
 @contextmanager
 def replicating(desk: Desk) -> Iterator[None]:
-    """Bring the replicas together once, while the body waits for them."""
-    from mailtrust.config import load
-    from mailtrust.directory.open import open_directory
-
+    """Bring the replicas together again and again, while the body waits for them."""
     config = load(desk.folder / "mailtrust.toml", {}, default_name=lambda: "")
     begun, over = threading.Event(), threading.Event()
 
     def carry() -> None:
-        import asyncio
-
-        from mailtrust import clock
-        from mailtrust.directory.replicate import replicate_once
-
         async def until_over() -> None:
             where = config.directory
             directory = open_directory(

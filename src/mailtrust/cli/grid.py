@@ -102,7 +102,8 @@ def overview(view: View, servers: Sequence[ServerName], now: datetime) -> Render
         end = Text(f"{leaf.not_after:%Y-%m-%d}", "red" if leaf.expired(now) else "") if leaf else Text("-")
         table.add_row(server, f"{short(leaf.fingerprint)}{more}" if leaf else "-", end, *marks)
     below = [
-        Text(f"{title}  {name}", "dim") for title, name in zip(titles, ("presented", *names), strict=True)
+        Text(f"{title}  {name}", "dim", no_wrap=True, overflow="ignore")
+        for title, name in zip(titles, ("presented", *names), strict=True)
     ]
     unseen = {(look.place, look.why) for one in servers for look in view.replicas(one) if look.found is None}
     silent = {(wire.place, wire.why) for one in servers for wire in view.wires(one) if wire.found is None}
@@ -166,7 +167,7 @@ def _below(
 ) -> Iterator[RenderableType]:
     for place, title in zip(places, titles, strict=True):
         if title != place.title or (title.startswith(":") and place.found is not None):
-            yield Text(f"  {title}  {clean(place.name)}", "dim")
+            yield Text(f"  {title}  {clean(place.name)}", "dim", no_wrap=True, overflow="ignore")
     for place in places:
         if place.found is None:
             yield _unseen(place.name, place.why)
@@ -197,7 +198,13 @@ def _notes(view: View, server: ServerName) -> Iterator[Text]:
 
 
 def _unseen(place: str, why: str) -> Text:
-    return Text.assemble(("  ? ", "magenta"), f"{clean(place)}: {clean(why) or 'not looked at'}")
+    # Never wrapped: a path that is broken in two can neither be read nor be pasted.
+    return Text.assemble(
+        ("  ? ", "magenta"),
+        f"{clean(place)}: {clean(why) or 'not looked at'}",
+        no_wrap=True,
+        overflow="ignore",
+    )
 
 
 def _first_of(lines: list[Text]) -> Iterator[Text]:
