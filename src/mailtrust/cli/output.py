@@ -31,7 +31,7 @@ def say(text: str = "", style: str = "") -> None:
 def show(*parts: RenderableType) -> None:
     """Tables and styled lines on standard output."""
     for part in parts:
-        screen().print(part, markup=False, highlight=False, emoji=False)
+        screen().print(part, markup=False, highlight=False, emoji=False, crop=False)
 
 
 def warn(text: str) -> None:
