@@ -1,0 +1,153 @@
+"""`directory`: the replicas as a whole, bringing them together, and putting raw bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from mailtrust.core.model.certificate import fingerprint_of, short
+from tests.cli.desk import HUB1, Desk
+from tests.make import a_certificate
+
+SECONDS = 30
+
+
+def row(screen: str, replica: str) -> list[str]:
+    return next(line.split() for line in screen.splitlines() if line.split()[1:2] == [replica])
+
+
+def test_show_says_what_each_replica_holds(desk: Desk) -> None:
+    desk.must("enable", desk.made(), "--yes")
+    desk.damage("dc3")
+
+    screen = desk.must("directory", "show").out
+
+    assert row(screen, "dc1+")[:5] == ["●", "dc1+", "1", "1", "0"]
+    assert row(screen, "dc2*") == ["●", "dc2*", "0", "0", "0", "-"]
+    assert row(screen, "dc3") == ["?", "dc3", "-", "-", "-", "-"]
+    assert f"? {desk.url('dc3')}: its file is no database" in screen
+    assert "mailtrust directory replicate --once" in screen
+
+
+def test_show_as_json(desk: Desk) -> None:
+    desk.must("enable", desk.made(), "--yes")
+    desk.damage("dc3")
+
+    report = desk.must("directory", "show", "--json").json
+
+    assert report["schema"] == "mailtrust.directory/1"
+    states: dict[str, Any] = {one["replica"]: one for one in report["replicas"]}
+    assert (states[desk.url("dc1")]["values"], states[desk.url("dc1")]["primary"]) == (1, True)
+    assert (states[desk.url("dc2")]["values"], states[desk.url("dc2")]["home"]) == (0, True)
+    assert (states[desk.url("dc3")]["values"], states[desk.url("dc3")]["readable"]) == (None, False)
+    assert states[desk.url("dc3")]["why"] == "its file is no database"
+
+
+def test_replicating_once_brings_all_together(desk: Desk) -> None:
+    fingerprint = desk.made()
+    desk.must("enable", fingerprint, "--yes")
+
+    first = desk.must("directory", "replicate", "--once").out
+    second = desk.must("directory", "replicate", "--once").out
+
+    assert set(map(tuple, filter(None, desk.published().values()))) == {(fingerprint,)}
+    assert "all replicas hold the same now" in first
+    assert second == "nothing to change: all replicas hold the same\n"
+
+
+def test_replicating_once_skips_and_names_the_unreadable(desk: Desk) -> None:
+    fingerprint = desk.made()
+    desk.must("enable", fingerprint, "--yes")
+    desk.damage("dc3")
+
+    words = desk.type("directory", "replicate", "--once")
+    report = desk.type("directory", "replicate", "--once", "--json")
+
+    assert (words.code, report.code) == (1, 1)
+    assert "dc3 took no part" in words.err
+    assert "its file is no database" in words.err
+    assert desk.published() == {"dc1": [fingerprint], "dc2": [fingerprint], "dc3": None}
+    assert report.json["complete"] is False
+    assert [one["replica"] for one in report.json["skipped"]] == [desk.url("dc3")]
+
+
+async def test_replicating_goes_on_until_interrupted(desk: Desk) -> None:
+    """With a lag nothing arrives before its time; then everything does."""
+    value = a_certificate(HUB1).der
+    (desk.folder / "value").write_bytes(value)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mailtrust", "directory", "replicate", "--lag", "1s", "--json",
+        cwd=desk.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        await asyncio.to_thread(desk.must, "directory", "put", HUB1, "value", "--yes")
+        async with asyncio.timeout(SECONDS):
+            lines = [json.loads(await process.stdout.readline()) for _ in range(2)]
+        process.send_signal(2)
+        async with asyncio.timeout(SECONDS):
+            code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    assert {one["target"] for one in lines} == {desk.url("dc2"), desk.url("dc3")}
+    assert code == 130
+
+
+def test_a_lag_and_once_exclude_each_other(desk: Desk) -> None:
+    ran = desk.type("directory", "replicate", "--once", "--lag", "5s")
+
+    assert ran.code == 2
+    assert "--lag belongs to going on" in ran.err
+
+
+def test_put_publishes_a_files_bytes_as_they_are(desk: Desk) -> None:
+    leaf = a_certificate("hub9.example.test")
+    (desk.folder / "hub9.cer").write_bytes(leaf.der)
+
+    ran = desk.must(
+        "directory", "put", "hub9.example.test", "hub9.cer", "--replica", "dc3", "--yes", "--json"
+    )
+
+    assert ran.json == {
+        "schema": "mailtrust.put/1", "server": "hub9.example.test",
+        "replica": desk.url("dc3"), "fingerprint": leaf.fingerprint,
+    }  # fmt: skip
+    [server] = desk.must("status", "--server", "hub9.example.test", "--json").json["servers"]
+    assert [one["found"] for one in server["published"]] == [[], [], [leaf.fingerprint]]
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_put_changes_nothing_unasked(desk: Desk, options: list[str]) -> None:
+    (desk.folder / "value").write_bytes(b"garbage")
+
+    ran = desk.type("directory", "put", HUB1, "value", *options)
+
+    assert ran.code == (0 if options else 1)
+    assert f"{short(fingerprint_of(b'garbage'))} (7 bytes that are no certificate)" in ran.said
+    assert desk.must("directory", "show", "--json").json["replicas"][1]["values"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["hub1", "value"], "'hub1' is not a fully qualified server name"),
+        ([HUB1, "nowhere"], "there is no file nowhere"),
+        ([HUB1, "empty"], "empty is empty: there is nothing to put"),
+        ([HUB1, "value", "--replica", "dc7"], "'dc7' names none of this server's replicas"),
+    ],
+)
+def test_put_says_what_it_cannot_use(desk: Desk, arguments: list[str], sentence: str) -> None:
+    (desk.folder / "value").write_bytes(b"garbage")
+    (desk.folder / "empty").write_bytes(b"")
+
+    ran = desk.type("directory", "put", *arguments, "--yes")
+
+    assert ran.code == 1
+    assert sentence in ran.err
