@@ -10,7 +10,7 @@ import pytest
 from mailtrust.core.model.event import Severity
 from mailtrust.core.model.sighting import Slot
 from mailtrust.core.policy import Policy
-from tests.core.checks.judge import codes, judged, phrases, the
+from tests.core.checks.judge import codes, judged, phrases, silenced, the
 from tests.make import (
     DC1,
     DC2,
@@ -55,6 +55,16 @@ def test_a_published_key_that_left_the_store_is_12013() -> None:
 
     assert codes(found) == [12013, 12108]
     assert the(12013, found).action == "mailtrust new"
+
+
+def test_a_lost_key_makes_nothing_new_while_its_successor_is_on_its_way_home() -> None:
+    """Otherwise every look until then would ask for one more certificate."""
+    store = a_store(installed(NEXT, Slot.CURRENT))
+    primary = a_replica(DC2, OURS, NEXT, published_at=NOON - timedelta(minutes=1))
+    diagnosis = judged(a_view(store, a_replica(DC1, OURS), primary))
+
+    assert (12013, 12101) in silenced(diagnosis)
+    assert 12013 not in codes(diagnosis)
 
 
 def test_12013_needs_a_look_at_home_and_a_published_value() -> None:

@@ -58,6 +58,10 @@ class Precedence:
     silenced: Event
     applies: Callable[[Finding, Finding, Case], bool] | None = None
 
+    def explains_here(self, cause: Finding, consequence: Finding, case: Case) -> bool:
+        """True if this very finding explains that one."""
+        return self.applies is None or self.applies(cause, consequence, case)
+
 
 def _only_value_at_home(_: Finding, __: Finding, case: Case) -> bool:
     return case.home is not None and not case.home.found and bool(case.home.unparsable)
@@ -69,6 +73,10 @@ def _same_key(_: Finding, consequence: Finding, case: Case) -> bool:
     return expected is not None and any(
         leaf.pin == expected.pin for wire in shown for leaf in wire.found or ()
     )
+
+
+def _at_home(cause: Finding, _: Finding, case: Case) -> bool:
+    return case.home is not None and cause.place == case.home.place
 
 
 def _nothing_is_current(_: Finding, __: Finding, case: Case) -> bool:
@@ -83,6 +91,8 @@ PRECEDENCE: tuple[Precedence, ...] = (
     Precedence(catalog.CERTIFICATE_MISSING, catalog.TLS_NOT_OFFERED, _nothing_is_current),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.ROTATION_BLOCKED),
     Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT),
+    # Nothing is made anew while a good one is on its way.
+    Precedence(catalog.REPLICATING, catalog.NOT_IN_STORE, _at_home),
     Precedence(catalog.REPLICATING, catalog.ROTATION_BLOCKED),
     Precedence(catalog.REPLICA_BEHIND, catalog.ROTATION_BLOCKED),
     Precedence(catalog.REPLICA_UNREADABLE, catalog.ROTATION_BLOCKED),
@@ -167,8 +177,9 @@ def _silence(found: list[Finding], case: Case) -> Iterator[Silenced]:
         for rule in PRECEDENCE:
             if rule.silenced is not consequence.event:
                 continue
-            cause = next((one for one in found if one.event is rule.explains), None)
-            if cause is not None and (rule.applies is None or rule.applies(cause, consequence, case)):
+            causes = (one for one in found if one.event is rule.explains)
+            cause = next((one for one in causes if rule.explains_here(one, consequence, case)), None)
+            if cause is not None:
                 yield Silenced(consequence, cause)
                 break
 
