@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools.check_size import LIMIT
 
@@ -130,3 +134,39 @@ def test_every_requirement_is_locked_by_hash() -> None:
 
         assert pinned, lock
         assert [entry.split()[0] for entry in pinned if "--hash=sha256:" not in entry] == []
+
+
+def test_locks_hold_what_the_project_asks_for() -> None:
+    """A dependency that was added without `make lock` would be missing in every clone but one's own."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    groups = project["dependency-groups"]
+    asked = {
+        "run": [*project["project"]["dependencies"], *groups["build"]],
+        "dev": [*project["project"]["dependencies"], *groups["build"], *groups["dev"]],
+        "lock": groups["lock"],
+    }
+    unmet = []
+    for lock, requirements in asked.items():
+        text = (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
+        locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", text, re.MULTILINE))
+        for requirement in map(Requirement, requirements):
+            version = locked.get(canonicalize_name(requirement.name), "")
+            if not version or version not in requirement.specifier:
+                unmet.append(f"{lock}: {requirement} is {version or 'missing'}")
+
+    assert unmet == []
+
+
+def test_users_and_tests_meet_the_same_versions() -> None:
+    run, dev = (
+        set(
+            re.findall(
+                r"^[a-z0-9._-]+==\S+",
+                (ROOT / "requirements" / f"{name}.txt").read_text("utf-8"),
+                re.MULTILINE,
+            )
+        )
+        for name in ("run", "dev")
+    )
+
+    assert run <= dev
