@@ -65,6 +65,16 @@ def test_a_save_that_fails_leaves_the_old_one(file: Path) -> None:
     assert [one.name for one in file.parent.iterdir()] == ["snapshot.json"]
 
 
+def test_a_save_that_fails_at_its_end_leaves_nothing_beside_it(file: Path) -> None:
+    """Or every attempt would add a file to a disk that may be full already."""
+    file.mkdir()
+
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        save(file, HELD)
+
+    assert [one.name for one in file.parent.iterdir()] == ["snapshot.json"]
+
+
 def cut(content: str) -> str:
     return content[: len(content) // 2]
 

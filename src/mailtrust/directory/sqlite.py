@@ -12,7 +12,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ class SqliteReplica:
         """One sighting per server, as `Replica.look` has it; the whole file is read and checked."""
         asked = None if servers is None else tuple(servers)
         try:
-            return await self._in_time(lambda abandoned: self._sightings(asked, now, abandoned))
+            return await self._in_time(lambda _: self._sightings(asked, now))
         except DirectoryUnavailable as error:
             why = error.message
             return [ReplicaSighting(server, self.url, None, now, why) for server in asked or ()]
@@ -117,7 +117,7 @@ class SqliteReplica:
     async def contents(self) -> Contents:
         """Everything it holds, for replication.  Raises: DirectoryUnavailable."""
         try:
-            return await self._in_time(lambda abandoned: self._read(None, abandoned))
+            return await self._in_time(lambda _: self._read())
         except DirectoryUnavailable as error:
             raise self._of_us(error, "read") from error.__cause__
 
@@ -132,7 +132,7 @@ class SqliteReplica:
             return held.united(contents)
 
         def work(abandoned: threading.Event) -> int:
-            held = self._read(None, abandoned)
+            held = self._read()
             return 0 if united(held) == held else self._change(united, abandoned)
 
         for (_, digest), one in contents.values.items():
@@ -148,7 +148,7 @@ class SqliteReplica:
     async def state(self) -> ReplicaState:
         """The replica as a whole.  Never raises."""
         try:
-            held = await self._in_time(lambda abandoned: self._read(None, abandoned))
+            held = await self._in_time(lambda _: self._read())
         except DirectoryUnavailable as error:
             return ReplicaState(self.url, readable=False, why=error.message)
         return ReplicaState(
@@ -160,7 +160,7 @@ class SqliteReplica:
             changed_at=max(held.moments(), default=None),
         )
 
-    async def watch(self, every: timedelta) -> AsyncIterator[None]:
+    async def watch(self, every: timedelta) -> AsyncGenerator[None, None]:
         """Yields after a change since the last look, or since now if there was none yet."""
         known = self._looked_at[0] if self._looked_at else await self._mark()
         again = False
@@ -187,11 +187,11 @@ class SqliteReplica:
         """Apply *change*, and read back what is there then."""
 
         def work(abandoned: threading.Event) -> Contents:
-            held = self._read(None, abandoned)
+            held = self._read()
             if change(held) == held:
                 return held
             self._change(change, abandoned)
-            return self._read(now, abandoned)
+            return self._read(now)
 
         try:
             return await self._in_time(work)
@@ -205,17 +205,15 @@ class SqliteReplica:
 
         return self._file.write(work, abandoned)
 
-    def _sightings(
-        self, asked: tuple[ServerName, ...] | None, now: datetime, abandoned: threading.Event
-    ) -> list[ReplicaSighting]:
+    def _sightings(self, asked: tuple[ServerName, ...] | None, now: datetime) -> list[ReplicaSighting]:
         mark = self._file.mark()
-        held = self._read(now, abandoned)
+        held = self._read(now)
         self._looked_at = (mark,)
         return sightings(held, asked, self.url, now)
 
-    def _read(self, now: datetime | None, abandoned: threading.Event) -> Contents:
+    def _read(self, now: datetime | None = None) -> Contents:
         """What the file holds; empty where it never was."""
-        held = self._file.read(rows.read, abandoned)
+        held = self._file.read(rows.read)
         if held is not None:
             if self._memory is not None and now is not None:
                 self._memory.remember(self.url, now)

@@ -31,7 +31,6 @@ Work = Callable[[sqlite3.Connection], _Result]
 # "mtrp", so that `file` and we can tell a replica from any other database.
 _APPLICATION = 0x6D747270
 _VERSION = 1
-_STEPS_BETWEEN_QUESTIONS = 2000
 _ROOM = "make room on its disk; nothing that was published is lost"
 _RIGHTS = "give this account the right to write to the file and to its folder, or write at another replica"
 
@@ -40,7 +39,7 @@ class ReplicaFile:
     """
     One replica's file; waits at most *patience_seconds* for others' locks.
 
-    Errors are bare sentences, for the replica to say of whom.  *abandoned* stops work nobody waits for.
+    Errors are bare sentences, for the replica to say of whom.
     """
 
     def __init__(self, path: Path, patience_seconds: float) -> None:
@@ -57,23 +56,27 @@ class ReplicaFile:
             return str(error)
         return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
-    def read(self, work: Work[_Result], abandoned: threading.Event) -> _Result | None:
+    def read(self, work: Work[_Result]) -> _Result | None:
         """The result of *work*; None where there is no file, in a folder that is there."""
         with self._in_our_words(writing=False):
             if not self._exists():
                 return None
-            with closing(self._open(abandoned)) as connection:
+            with closing(self._open()) as connection:
                 # One transaction, so that the rows of all tables are of one moment.
                 connection.execute("BEGIN")
                 self._recognise(connection)
                 return work(connection)
 
     def write(self, work: Work[_Result], abandoned: threading.Event) -> _Result:
-        """The result of *work*, done wholly or not at all; the file is made if it never was."""
+        """
+        The result of *work*, done wholly or not at all; the file is made if it never was.
+
+        Nothing is changed where *abandoned* says that nobody waits for it any more.
+        """
         with self._in_our_words(writing=True):
             if not self._exists():
                 self._make()
-            with closing(self._open(abandoned)) as connection:
+            with closing(self._open()) as connection:
                 # Somebody may have made it a WAL, which several hosts cannot share.
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
@@ -103,12 +106,10 @@ class ReplicaFile:
             raise DirectoryUnavailable("its file is empty: 0 bytes", hint=MEND)
         return True
 
-    def _open(self, abandoned: threading.Event) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         # Read-only files are opened as such by SQLite itself; rw never makes one.
         uri = f"file:{quote(str(self.path))}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=self._patience, isolation_level=None)
-        connection.set_progress_handler(lambda: int(abandoned.is_set()), _STEPS_BETWEEN_QUESTIONS)
-        return connection
+        return sqlite3.connect(uri, uri=True, timeout=self._patience, isolation_level=None)
 
     def _recognise(self, connection: sqlite3.Connection) -> None:
         [application] = connection.execute("PRAGMA application_id").fetchone()
@@ -195,8 +196,6 @@ class ReplicaFile:
                 return kind("this account may not read its file", hint=_RIGHTS)
             case ["CANTOPEN", *_] if writing:
                 return kind("this account may not write to its folder", hint=_RIGHTS)
-            case ["INTERRUPT"]:
-                return DirectoryUnavailable("it did not answer in time")
             case _:
                 return kind(f"its file cannot be used: {error}", hint="check the disk that it is on")
 
