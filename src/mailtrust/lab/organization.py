@@ -198,7 +198,8 @@ def _running(member: Member) -> Hub:
 
 def _free_ports(count: int) -> tuple[int, ...]:
     found: list[int] = []
-    start = os.getpid() % 10000
+    # Two labs that start together must not look at the same ports.
+    start = os.getpid() * 97
     for offset in range(len(_PORTS)):
         port = _PORTS[(start + offset) % len(_PORTS)]
         with socket.socket() as probe:

@@ -92,7 +92,9 @@ async def _living(
     folder: Path, size: Size, lag: timedelta, latency: timedelta
 ) -> AsyncIterator[Organization]:
     if not (1 <= size.servers <= _MOST and 1 <= size.replicas <= _MOST):
-        raise BadInput(f"a lab has 1 to {_MOST} servers and replicas")
+        raise BadInput(
+            f"a lab has 1 to {_MOST} servers and replicas", hint="mailtrust lab --servers 3 --replicas 3"
+        )
     async with open_organization(
         folder, servers=size.servers, replicas=size.replicas, lag=lag, latency=latency
     ) as organization:

@@ -1,0 +1,73 @@
+"""Each story of the lab, as a stranger would play it: real servers, real TLS, real replicas that lag."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailtrust.lab.stories import STORIES
+
+# A second certificate waits for the lag twice; the story's own 30 s are for people who watch.
+SHORTER_LAG = {"second-enable": "6s"}
+
+SHOWN = {
+    "12012": ("12012", "not-enabled", "no-certificate", "not-written", "overdue"),
+    "replicating": ("12101",),
+    "stale-process": ("12105",),
+    "stranger": ("12106",),
+    "corrupted": ("12022",),
+    "unreachable": ("12103", "12116"),
+    "second-enable": ("--wait", "--now"),
+}
+
+
+def told(name: str) -> dict[str, Any]:
+    lag = ["--lag", SHORTER_LAG[name]] if name in SHORTER_LAG else []
+    ran = subprocess.run(
+        [sys.executable, "-m", "mailtrust", "lab", "--story", name, "--json", *lag],
+        capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    report: dict[str, Any] = json.loads(ran.stdout)
+    return report
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_story_ends_clean_and_loses_no_mail(name: str) -> None:
+    report = told(name)
+
+    text = "\n".join(report["told"])
+    assert [word for word in SHOWN[name] if word not in text] == []
+    assert "MAILTRUST OK" in text.rsplit("mailtrust --config", 1)[1]
+    mail = report["mail"]
+    assert (mail["lost"], mail["waiting"], mail["refused"]) == (0, 0, 0)
+    assert mail["sent"] == mail["delivered"] > 0
+
+
+def test_every_cause_of_12012_is_followed_by_its_mending_and_a_clean_check() -> None:
+    report = told("12012")
+
+    text = "\n".join(report["told"])
+    scenes = text.split("── 12012, cause ")[1:]
+    assert [scene.split(": ")[1].split(".")[0] for scene in scenes] == [
+        "not-enabled", "no-certificate", "not-written", "overdue",
+    ]  # fmt: skip
+    for scene in scenes:
+        explained, mended = scene.split("── The mending")
+        assert "MAILTRUST CRITICAL" in explained
+        assert "mailtrust --config" in mended
+        assert mended.rsplit("MAILTRUST ", 1)[1].startswith("OK")
+
+
+def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+
+    subprocess.run(
+        [sys.executable, "-m", "mailtrust", "lab", "--story", "stranger", "--folder", str(folder)],
+        capture_output=True, check=True, timeout=110,
+    )  # fmt: skip
+
+    assert {"hub1.toml", "hub1", "dc1.db"} <= {entry.name for entry in folder.iterdir()}
