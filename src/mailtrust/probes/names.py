@@ -22,7 +22,7 @@ class Names:
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self._loop = asyncio.get_running_loop()
-        names = [host for host in dict.fromkeys(hosts) if not is_address(host)]
+        names = [host for host in dict.fromkeys(hosts) if not _is_address(host)]
         self._answers: dict[str, asyncio.Future[tuple[str, ...] | str]] = {
             name: self._loop.create_future() for name in names
         }
@@ -30,10 +30,13 @@ class Names:
         for number in range(min(len(names), _MOST_THREADS)):
             threading.Thread(target=self._work, name=f"resolve-{number}", daemon=True).start()
 
+    def __contains__(self, host: str) -> bool:
+        """False for an address, which needs no resolving."""
+        return host in self._answers
+
     async def addresses(self, host: str) -> tuple[str, ...] | str:
-        """The addresses of one of the hosts, best first; or why there is none, in words."""
-        answer = self._answers.get(host)
-        return (host,) if answer is None else await asyncio.shield(answer)
+        """The addresses of one of the names, best first; or why there is none, in words."""
+        return await asyncio.shield(self._answers[host])
 
     def close(self) -> None:
         """Ask for nothing more.  What is being asked for ends by itself, unheard."""
@@ -58,8 +61,7 @@ class Names:
             self._answers[name].set_result(answer)
 
 
-def is_address(host: str) -> bool:
-    """True for an IPv4 or IPv6 address, which needs no resolving."""
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -19,7 +19,7 @@ from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import WireFailure, WireSighting
 from mailtrust.errors import NotACertificate
 from mailtrust.probes.conversation import Conversation, Seen
-from mailtrust.probes.names import Names, is_address
+from mailtrust.probes.names import Names
 from mailtrust.probes.tls import looking_context
 
 Target = tuple[ServerName, Endpoint]
@@ -92,10 +92,10 @@ class _Probe:
         def announce(seen: Seen) -> None:
             self.sightings.put_nowait(_sighting(server, endpoint, seen, self._now()))
 
-        if is_address(endpoint.host):
-            seen = await self._converse(endpoint.host, endpoint.port, deadline, deadline, announce)
-        else:
+        if endpoint.host in self._names:
             seen = await self._look_by_name(endpoint, deadline, announce)
+        else:
+            seen = await self._converse(endpoint.host, endpoint.port, deadline, deadline, announce)
         if seen.failure is not None:
             announce(seen)
 
