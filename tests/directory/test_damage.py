@@ -98,14 +98,17 @@ def write_over_pages(file: Path) -> None:
     file.write_bytes(held)
 
 
-def empty_a_page(file: Path) -> None:
-    """As a lost write leaves it: each page by itself is in order, and certificates are gone."""
-    held = bytearray(file.read_bytes())
-    leaf = next(
-        at for at in range(len(held) - 4096, 5 * 4096, -4096) if held[at] == 0x0A and held[at + 4] > 1
-    )
-    held[leaf : leaf + 4096] = b"\x0a\0\0\0\0\x10\0\0".ljust(4096, b"\0")
-    file.write_bytes(held)
+def lose_a_value(file: Path) -> None:
+    """Everything is in order, and a certificate is gone, as after a lost write."""
+    changed(file, "DELETE FROM value WHERE server LIKE 'hub1%'")
+
+
+def lose_the_seal(file: Path) -> None:
+    changed(file, "DELETE FROM seal")
+
+
+def change_a_listener(file: Path) -> None:
+    changed(file, "UPDATE listeners SET endpoints = '[]'")
 
 
 def change_a_value(file: Path) -> None:
@@ -149,7 +152,9 @@ DAMAGES: tuple[tuple[Callable[[Path], None], str], ...] = (
     (empty, "0 bytes"),
     (write_over, "no database"),
     (write_over_pages, "damaged"),
-    (empty_a_page, "damaged"),
+    (lose_a_value, "rows are missing"),
+    (lose_the_seal, "rows are missing"),
+    (change_a_listener, "others than were written"),
     (change_a_value, "other bytes than were published"),
     (change_a_moment, "yesterday"),
     (change_a_name, "HUB1"),

@@ -3,10 +3,13 @@ What a replica holds, as rows of its file; every row is checked when it is read.
 
 A file is damaged as a whole or not at all: one row that cannot be what was written makes all the others
 doubtful.  A value that is no certificate is no damage, as long as its bytes are those that were published.
+Rows that vanish, as a lost write makes them, would look like news: so the file says what all rows together
+are, and an entry that is empty was empty when it was written.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -30,13 +33,23 @@ SCHEMA = (
     " PRIMARY KEY (server, pin)) WITHOUT ROWID",
     "CREATE TABLE listeners (server TEXT NOT NULL PRIMARY KEY, set_at TEXT NOT NULL,"
     " endpoints TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE seal (only INTEGER PRIMARY KEY CHECK (only = 1), digest TEXT NOT NULL)",
 )
 _Name = TypeVar("_Name", bound=str)
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def read(db: sqlite3.Connection) -> Contents:
-    """Everything; linear in what is there.  Raises: DirectoryUnavailable for a row that is damaged."""
+    """Everything; linear in what is there.  Raises: DirectoryUnavailable where anything is damaged."""
+    held = _rows(db)
+    if db.execute("SELECT digest FROM seal").fetchall() != [(_seal(held),)]:
+        raise DirectoryUnavailable(
+            "its file is damaged: rows are missing, or others than were written", hint=MEND
+        )
+    return held
+
+
+def _rows(db: sqlite3.Connection) -> Contents:
     try:
         return Contents(
             {
@@ -75,7 +88,9 @@ def write(db: sqlite3.Connection, before: Contents, after: Contents) -> int:
         ),
         ("REPLACE INTO listeners VALUES (?, ?, ?)", _new_listeners(before, after)),
     )
-    return sum(_put(db, statement, list(rows)) for statement, rows in changes)
+    changed = sum(_put(db, statement, list(rows)) for statement, rows in changes)
+    _put(db, "REPLACE INTO seal VALUES (1, ?)", [(_seal(after),)])
+    return changed
 
 
 def _put(db: sqlite3.Connection, statement: str, rows: list[tuple[object, ...]]) -> int:
@@ -100,7 +115,22 @@ def _new_moments(
 def _new_listeners(before: Contents, after: Contents) -> Iterator[tuple[object, ...]]:
     for server, said in after.listeners.items():
         if before.listeners.get(server) != said:
-            yield server, _text(said.set_at), json.dumps([str(one) for one in said.listeners])
+            yield server, _text(said.set_at), _said(said)
+
+
+def _seal(held: Contents) -> str:
+    """What all rows together are; a value's bytes are in its digest."""
+    lines = [
+        *(f"value {server} {digest} {_text(one.added_at)}" for (server, digest), one in held.values.items()),
+        *(f"withdrawn {server} {digest} {_text(at)}" for (server, digest), at in held.withdrawn.items()),
+        *(f"withdrawn-key {server} {pin} {_text(at)}" for (server, pin), at in held.withdrawn_keys.items()),
+        *(f"listeners {server} {_text(one.set_at)} {_said(one)}" for server, one in held.listeners.items()),
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _said(one: Listens) -> str:
+    return json.dumps([str(listener) for listener in one.listeners])
 
 
 def _text(at: datetime) -> str:
