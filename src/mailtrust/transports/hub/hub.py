@@ -69,6 +69,7 @@ class Hub:
         self._presented = Presented(settings.name, credential, stamp, report)
         self._queue: Queue | None = None
         self._relay: Relay | None = None
+        self._reception: Reception | None = None
         self._running: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         self.counters = Counters()
@@ -133,6 +134,10 @@ class Hub:
         """How many messages are in the queue; those that were not delivered yet to everybody."""
         return self._queue.waiting if self._queue is not None else 0
 
+    def connections(self) -> int:
+        """How many peers are connected."""
+        return len(self._reception.open) if self._reception is not None else 0
+
     async def _run(self, ready: asyncio.Future[None]) -> None:
         settings = self._settings
         # First of all, because this is what goes wrong; who connects now waits for the rest.
@@ -145,7 +150,7 @@ class Hub:
             await trust.start()
             relay = Relay(settings, queue, self._presented, trust, self.counters, self._report, self._now)
             async with asyncio.TaskGroup() as tasks:
-                reception = Reception(
+                self._reception = reception = Reception(
                     settings, self._presented, trust, queue, self.counters, self._report, self._now,
                     tasks, relay.arrived,
                 )  # fmt: skip
@@ -170,7 +175,8 @@ class Hub:
                 server.close()
             await asyncio.gather(_see_off(reception), relay.finish(_GRACE_SECONDS))
         finally:
-            self._relay, self.bound = None, ()
+            self._relay = self._reception = None
+            self.bound = ()
             for server in servers:
                 server.close()
             for task in background:

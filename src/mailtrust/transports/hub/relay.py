@@ -2,8 +2,9 @@
 The outbound side: what is due leaves the queue, for a mailbox here or for the next hop.
 
 Everything that goes one way shares a *lane*.  A lane holds a short backlog and opens as many sessions
-as that needs; one next hop that is down or slow therefore never holds up another.  The queue is asked
-when something arrives, when something falls due, and when a lane has room again, and at no other time.
+as that needs; one next hop that is down or slow therefore never holds up another.  What arrives goes
+into its lane at once, unless the backlog is full.  The queue is asked when something falls due, and when
+a lane has room again, and at no other time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime
 
 from mailtrust.smtp.delivery import Deferred, Delivered, Mail, Outcome
 from mailtrust.transports.base import Report
-from mailtrust.transports.hub.admission import LOCAL
+from mailtrust.transports.hub.admission import LOCAL, hop_of
 from mailtrust.transports.hub.counters import Counters
 from mailtrust.transports.hub.credential import Presented
 from mailtrust.transports.hub.lane import Key, Lane, Recent
@@ -25,6 +26,7 @@ from mailtrust.transports.hub.next_hop import NextHop, Session
 from mailtrust.transports.hub.outbound import HopUnavailable
 from mailtrust.transports.hub.outcomes import IN_THE_MAILBOX, Outcomes
 from mailtrust.transports.hub.queue import Job, Queue, QueueFull
+from mailtrust.transports.hub.queue_file import LARGE_BYTES
 from mailtrust.transports.hub.settings import HubSettings
 from mailtrust.transports.hub.trust import Trust
 
@@ -67,13 +69,19 @@ class Relay:
         self._let_go: set[Key] | None = None
         self._recent = Recent()
         self._woken = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
         self._stopping = False
         self._delivering: set[asyncio.Task[None]] = set()
 
     def arrived(self, message: Message) -> None:
         """A message is on disk, due at once."""
         self._recent.remember(message)
-        self._woken.set()
+        # A large one is announced late, when a look at the queue may have had it delivered already.
+        if self._tasks is None or len(message.content) > LARGE_BYTES:
+            self._woken.set()
+            return
+        for job in self._untaken(_jobs_of(self._settings, message)):
+            self._enter_or_leave(job, self._tasks)
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -82,6 +90,7 @@ class Relay:
     async def run(self) -> None:
         """Deliver until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             while not self._stopping:
                 self._woken.clear()
                 pause = await self._load(tasks)
@@ -135,10 +144,23 @@ class Relay:
             if job.recipients:
                 yield job
 
-    def _enter(self, job: Job, tasks: asyncio.TaskGroup) -> None:
-        lane = self._lanes.get(job.hop)
+    def _enter_or_leave(self, job: Job, tasks: asyncio.TaskGroup) -> None:
+        lane = self._lane(job.hop)
+        if not lane.left_out and len(lane.backlog) < _LOAD_ROWS:
+            self._enter(job, tasks)
+            return
+        lane.left_out = True
+        if not lane.backlog:
+            self._woken.set()
+
+    def _lane(self, hop: str) -> Lane:
+        lane = self._lanes.get(hop)
         if lane is None:
-            lane = self._lanes[job.hop] = Lane(job.hop)
+            lane = self._lanes[hop] = Lane(hop)
+        return lane
+
+    def _enter(self, job: Job, tasks: asyncio.TaskGroup) -> None:
+        lane = self._lane(job.hop)
         self._taken.update((job.message, at) for at in job.recipients)
         lane.put(job)
         self._staff(lane, tasks)
@@ -312,6 +334,20 @@ class Relay:
     def _half_of_first(self) -> float:
         # Less than the shortest wait: what failed together is tried again in earnest.
         return self._settings.retry.first.total_seconds() / 2
+
+
+def _jobs_of(settings: HubSettings, message: Message) -> list[Job]:
+    """What the queue would make of a message that was not tried yet, without asking it."""
+    jobs: dict[str, Job] = {}
+    for position, address in enumerate(message.recipients):
+        hop = hop_of(settings, address)
+        if hop not in jobs:
+            jobs[hop] = Job(
+                message.id, hop, message.sender, {}, message.accepted_at, 0, len(message.content),
+                message.eight_bit,
+            )  # fmt: skip
+        jobs[hop].recipients[position] = address
+    return list(jobs.values())
 
 
 def _session_over(outcome: Outcome) -> bool:
