@@ -95,9 +95,12 @@ def test_a_dry_run_changes_no_file(desk: Desk, words: list[str]) -> None:
     names = {"{old}": old, "{made}": desk.made()}
     before = snapshot(desk)
 
-    ran = desk.must(*(names.get(word, word) for word in words), "--dry-run")
+    typed = [names.get(word, word) for word in words]
+    said = desk.must(*typed, "--dry-run").out
+    report = desk.must(*typed, "--dry-run", "--json").json
 
-    assert ran.out
+    assert said
+    assert report["schema"] in ("mailtrust.dry-run/1", "mailtrust.fix/1")
     assert snapshot(desk) == before
 
 

@@ -24,7 +24,7 @@ from mailtrust.cli.frame import (
     given,
     session,
 )
-from mailtrust.cli.output import clean, emit, emit_line, say, show, warn
+from mailtrust.cli.output import clean, emit, emit_line, foretell, say, show, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import replica_url
 from mailtrust.cli.render import place_name, symbol
@@ -52,7 +52,7 @@ def directory() -> None:
 
 @app.command("show", epilog="Example: mailtrust directory show --json")
 def show_directory(context: typer.Context, *, json_output: JsonOption = False) -> None:
-    """Show each replica as a whole: readable or why not, and what it holds."""
+    """Show what each replica holds, or why it cannot be read."""
     here = session(context)
     config = here.config()
 
@@ -88,19 +88,21 @@ def replicate(
         str | None, given("Deliver that long after something was seen. Default: 0s.", metavar="DURATION")
     ] = None,
     json_output: JsonOption = False,
+    yes: YesOption = False,  # noqa: ARG001  # it takes nothing away, so nothing is asked
     dry_run: DryRunOption = False,
 ) -> None:
     """
-    Unite the replicas of an embedded directory, until interrupted or once.
+    Unite the replicas, once or until interrupted.
 
-    What cannot be read is skipped and named; with --once that exits 1.
+    Embedded ones only: the others replicate by themselves. What cannot be read
+    is skipped and named; with --once that exits 1.
     """
     if once and lag is not None:
         raise UsageError("--lag belongs to going on; with --once nothing is held back", ctx=context)
     config = session(context).config()
     delay = duration(lag) if lag else timedelta(0)
     if dry_run:
-        say(f"would unite {', '.join(config.directory.replicas)}")
+        foretell(f"would unite {', '.join(config.directory.replicas)}", json_output=json_output)
         return
 
     async def run() -> int:
@@ -126,7 +128,7 @@ def put(
     dry_run: DryRunOption = False,
 ) -> None:
     """
-    Publish a file's bytes on a server's entry, whatever they are.
+    Publish a file's bytes on a server's entry.
 
     For a server that is not looked after by mailtrust: whoever has that key is believed as it.
     """
@@ -138,7 +140,7 @@ def put(
     digest, what = fingerprint_of(value), _described(value)
     place = url or config.directory.primary
     if dry_run:
-        say(f"would put {what} on the entry of {name} at {place}")
+        foretell(f"would put {what} on the entry of {name} at {place}", json_output=json_output)
         return
     confirm(
         f"Put {what} on the entry of {name} at {place}? Whoever has its key is believed as {name}.", yes=yes

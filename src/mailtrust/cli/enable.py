@@ -1,6 +1,7 @@
 """`mailtrust enable`: publish a certificate, then make it current, in the order that breaks no trust."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from mailtrust.cli.frame import (
     session,
     texts,
 )
-from mailtrust.cli.output import emit, say, warn
+from mailtrust.cli.output import emit, foretell, say, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import patience, replica_url, spread_of
 from mailtrust.cli.render import place_name
@@ -106,7 +107,7 @@ class _Enable:
         )
         replaced = _current(view, self.site, held)
         if dry_run:
-            self._tell_preview(held, step, replaced)
+            foretell(*self._preview(held, step, replaced), json_output=self.json_output)
             return 0
         if not _is_settled(held, step):
             confirm(self._question(held, replaced), yes=yes)
@@ -136,19 +137,18 @@ class _Enable:
         at_once = ", before every replica has it" if self.switch_now else ""
         return f"Publish {describe(held.certificate)} at {self._place} and make it current{at_once}{instead}?"
 
-    def _tell_preview(self, held: Installed, step: Plan, replaced: Installed | None) -> None:
+    def _preview(self, held: Installed, step: Plan, replaced: Installed | None) -> Iterator[str]:
         name = short(held.certificate.fingerprint)
         if _is_settled(held, step):
-            say(f"nothing to change: {name} is published and current")
+            yield f"nothing to change: {name} is published and current"
         elif step.action is not None:
-            say(f"would {describe_action(step.action)}")
+            yield f"would {describe_action(step.action)}"
         if step.phase is Phase.PUBLISH and step.action is not None:
             soon = "at once" if replaced is None or self.switch_now else "once every readable replica has it"
             instead = f", in place of {short(replaced.certificate.fingerprint)}" if replaced else ""
-            say(f"would make {name} the current certificate {soon}{instead}")
+            yield f"would make {name} the current certificate {soon}{instead}"
         if step.action is None:
-            for obstacle in step.obstacles:
-                say(f"would wait: {self.shelf.say(obstacle.said)}")
+            yield from (f"would wait: {self.shelf.say(obstacle.said)}" for obstacle in step.obstacles)
 
     def _tell(self, done: Enabled, before: View) -> None:
         name = short(done.installed.certificate.fingerprint)

@@ -23,7 +23,7 @@ from mailtrust.cli.frame import (
     given,
     session,
 )
-from mailtrust.cli.output import emit, is_terminal, say
+from mailtrust.cli.output import emit, foretell, is_terminal, say
 from mailtrust.cli.program import application
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.sighting import Installed
@@ -84,7 +84,8 @@ def export(
     found = store.find(certificate)
     what = f"{describe(found.certificate)} {'with its key' if with_key else 'without its key'}"
     if dry_run:
-        say(f"would write {what} to {'standard output' if to_stdout else output}")
+        where = "standard output" if to_stdout else output
+        foretell(f"would write {what} to {where}", json_output=json_output)
         return
     if not to_stdout and output.exists():
         confirm(f"{output} exists. Overwrite it?", yes=yes)

@@ -19,7 +19,7 @@ from mailtrust.cli.frame import (
     given,
     session,
 )
-from mailtrust.cli.output import emit, say
+from mailtrust.cli.output import emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.core.model.certificate import short
 from mailtrust.errors import WrongPassword
@@ -52,7 +52,7 @@ def import_certificate(
     config = here.config()
     contents = _contents(file, password_file)
     if dry_run:
-        say(f"would import {_summary(contents)} into {config.server.store}")
+        foretell(f"would import {_summary(contents)} into {config.server.store}", json_output=json_output)
         return
     installed, changed = Store(config.server.store).import_contents(contents, config.server.name, clock.now())
     if json_output:

@@ -11,7 +11,7 @@ from mailtrust.certificates.store import Store
 from mailtrust.cli.certificates import certificate_report, describe
 from mailtrust.cli.files import write_file
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, given, session
-from mailtrust.cli.output import emit, say
+from mailtrust.cli.output import emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.config import Config
 from mailtrust.config.keys import KEY_KINDS
@@ -53,7 +53,10 @@ def new(
         what = (
             "request" if as_request or request_file else f"certificate for {days or config.policy.days} days"
         )
-        say(f"would make a key ({kind}) and a {what} for {subject} in {config.server.store}")
+        foretell(
+            f"would make a key ({kind}) and a {what} for {subject} in {config.server.store}",
+            json_output=json_output,
+        )
     elif as_request or request_file:
         _make_request(here, config, subject, kind, request_file, json_output=json_output, yes=yes)
     else:

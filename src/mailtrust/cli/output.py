@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+DRY_RUN_SCHEMA = "mailtrust.dry-run/1"
 _PLAIN_WIDTH = 80
 
 
@@ -51,6 +52,15 @@ def emit_line(value: Any) -> None:
     json.dump(value, sys.stdout, ensure_ascii=not _speaks_unicode(sys.stdout))
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def foretell(*sentences: str, json_output: bool) -> None:
+    """What a command would do, for --dry-run."""
+    if json_output:
+        emit({"schema": DRY_RUN_SCHEMA, "would": list(sentences)})
+        return
+    for sentence in sentences:
+        say(sentence)
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from mailtrust.agent.site import open_site
 from mailtrust.certificates.store import Store
 from mailtrust.cli.certificates import certificate_report, describe
 from mailtrust.cli.frame import CertificateArgument, DryRunOption, JsonOption, YesOption, confirm, session
-from mailtrust.cli.output import emit, say
+from mailtrust.cli.output import emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.config import Config
 from mailtrust.core.model.certificate import Fingerprint
@@ -34,7 +34,8 @@ def remove(
     config = session(context).config()
     found = Store(config.server.store).find(certificate)
     if dry_run:
-        say(f"would remove {describe(found.certificate)} from {config.server.store}")
+        what = describe(found.certificate)
+        foretell(f"would remove {what} from {config.server.store}", json_output=json_output)
         return
     confirm(f"Remove {describe(found.certificate)} and its key for good?", yes=yes)
     asyncio.run(_remove(config, found.certificate.fingerprint))

@@ -23,7 +23,7 @@ from mailtrust.cli.frame import (
     given,
     session,
 )
-from mailtrust.cli.output import emit, say
+from mailtrust.cli.output import emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.cli.render import place_name
 from mailtrust.core.model.certificate import Fingerprint, certificate_reference, matches, short
@@ -89,8 +89,8 @@ class _Withdraw:
         action = Withdraw(self._server, value.digest)
         unseen = await act.withdraw(self._site, action, dry_run=True)
         if dry_run:
-            say(f"would withdraw {value.description} from the entry of {self._server}, for good")
-            self._tell_unseen(unseen, value)
+            would = f"would withdraw {value.description} from the entry of {self._server}, for good"
+            foretell(would, *_unseen(unseen, value), json_output=self._json_output)
             return
         confirm(f"Withdraw {value.description} from the entry of {self._server}, for good?", yes=yes)
         unseen = await act.withdraw(self._site, action)
@@ -98,7 +98,8 @@ class _Withdraw:
             self._emit(value, changed=True, at=None, unseen=unseen)
             return
         say(f"withdrew {value.description} from the entry of {self._server}; it never returns", "green")
-        self._tell_unseen(unseen, value)
+        for line in _unseen(unseen, value):
+            say(f"  ? {line}", "magenta")
         others = [one for one in looks if not one.primary and value.digest in _digests(one)]
         if others:
             names = ", ".join(place_name(one.place) for one in others)
@@ -119,10 +120,6 @@ class _Withdraw:
         if behind:
             say(f"still shown by {', '.join(behind)} until the withdrawal arrives there")
 
-    def _tell_unseen(self, unseen: tuple[str, ...], value: _Value) -> None:
-        for endpoint in unseen:
-            say(f"  ? whether {endpoint} presents {short(value.digest)} could not be seen", "magenta")
-
     def _emit(self, value: _Value, *, changed: bool, at: datetime | None, unseen: tuple[str, ...]) -> None:
         emit({
             "schema": WITHDRAW_SCHEMA,
@@ -132,6 +129,10 @@ class _Withdraw:
             "withdrawn_at": moment(at) if at else None,
             "unseen": list(unseen),
         })  # fmt: skip
+
+
+def _unseen(endpoints: tuple[str, ...], value: _Value) -> list[str]:
+    return [f"whether {one} presents {short(value.digest)} could not be seen" for one in endpoints]
 
 
 def _found(view: View, server: ServerName, reference: str) -> _Value:
