@@ -73,7 +73,7 @@ class Conversation(asyncio.Protocol):
             self._session.receive(data)
             self._heed()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The server closed, or we did."""
         if self._handshake is not None:
             self._fail("the server closed the connection")

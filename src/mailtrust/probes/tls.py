@@ -27,7 +27,7 @@ _NOT_TLS = frozenset({"wrong version number", "packet length too long", "http re
 
 
 class HandshakeFailed(Exception):
-    """The handshake will not finish; the text says why.  It becomes a sighting and leaves this package never."""
+    """The handshake will not finish; the text says why.  It becomes a sighting, and never leaves here."""
 
 
 def looking_context() -> SSL.Context:
@@ -104,7 +104,7 @@ class Handshake:
 
 def _note_request(connection: SSL.Connection, where: int, _result: int) -> None:
     if where & SSL.SSL_CB_LOOP and connection.get_state_string() == _ASKED:
-        connection.set_app_data(True)  # noqa: FBT003
+        connection.set_app_data(True)
 
 
 def _choose_groups(context: SSL.Context) -> None:
