@@ -11,7 +11,7 @@ from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import Assessment, Scope, assess
 from mailtrust.agent.report import check_report
 from mailtrust.agent.site import open_site
-from mailtrust.cli.frame import JsonOption, Session, given, session, texts
+from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_ahead
 from mailtrust.cli.output import emit, say, warn
 from mailtrust.cli.program import application

@@ -8,7 +8,7 @@ import typer
 from mailtrust.agent import act
 from mailtrust.agent.look import Assessment
 from mailtrust.agent.report import finding_report
-from mailtrust.agent.site import Site, open_site
+from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, session, texts
 from mailtrust.cli.output import emit, say
 from mailtrust.cli.program import application
