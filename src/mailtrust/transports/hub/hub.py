@@ -166,7 +166,10 @@ class Hub:
     ) -> None:
         loop, tasks = asyncio.get_running_loop(), reception.tasks
         background = [tasks.create_task(work) for work in (trust.keep(), relay.run(), _sweep(reception))]
-        servers = [await loop.create_server(lambda: Inbound(reception), sock=one) for one in sockets]
+        servers = [
+            await loop.create_server(lambda: Inbound(reception), sock=one, backlog=listening.BACKLOG)
+            for one in sockets
+        ]
         self._relay, self.bound = relay, listening.bound(sockets)
         try:
             ready.set_result(None)

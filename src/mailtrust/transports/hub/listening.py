@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from mailtrust.core.model.server import Endpoint
 from mailtrust.errors import TransportUnavailable
 
-_BACKLOG = 512
+BACKLOG = 4096
+"""
+How many may wait to be accepted; the kernel's own limit is the lower one.
+
+Whom a full backlog drops believes that he is connected and waits for a banner: for minutes, here where the
+server speaks first.  Whoever serves these sockets must say it again: asyncio listens anew, with 100.
+"""
 _REASONS = {
     errno.EADDRINUSE: ("another program listens there", "stop it, or give the hub another port"),
     errno.EACCES: (
@@ -35,7 +41,7 @@ async def listen(binds: Sequence[Endpoint]) -> list[socket.socket]:
             )
             for family, _, _, _, address in dict.fromkeys(found):
                 name = (str(address[0]), int(address[1]))
-                sockets.append(socket.create_server(name, family=family, backlog=_BACKLOG))
+                sockets.append(socket.create_server(name, family=family, backlog=BACKLOG))
         except OSError as error:
             for opened in sockets:
                 opened.close()
