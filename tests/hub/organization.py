@@ -145,13 +145,8 @@ class Organization:
     ) -> AsyncIterator[Running]:
         """A running hub whose mailboxes are those of ``@NAME``; it publishes nothing by itself."""
         folder = self.folder / name
-        settings = HubSettings(
-            ServerName(name),
-            (Endpoint(LOOPBACK, port),),
-            folder,
-            folder / "mail",
-            **{"local_domains": (name,), **options},
-        )
+        given = {"binds": (Endpoint(LOOPBACK, port),), "local_domains": (name,), **options}
+        settings = HubSettings(ServerName(name), store=folder, maildir=folder / "mail", **given)
         chosen = held(name) if current == "own" else current
         assert chosen is None or isinstance(chosen, Held)
         running: Running
