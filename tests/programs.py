@@ -22,6 +22,7 @@ PACKAGES = {
     "postconf": "postfix",
     "posttls-finger": "postfix",
     "ps": "procps",
+    "smtp-source": "postfix",
     "ss": "iproute2",
     "swaks": "swaks",
 }
