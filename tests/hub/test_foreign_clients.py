@@ -122,6 +122,17 @@ async def test_an_rsa_certificate_of_ours_serves_old_clients_too(
     assert "250 2.0.0 queued as" in output
 
 
+async def needs_swaks_with_tls() -> None:
+    """It is in Perl, and its TLS in a package that comes with it only where recommendations are followed."""
+    _, support = await said_by("swaks", "--support")
+    if "=== TLS supported" in support:
+        return
+    reason = "swaks has no TLS here (package libnet-ssleay-perl)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 async def swaks(target: Endpoint, *options: str) -> tuple[int, str]:
     return await said_by(
         "swaks", "--server", target.host, "--port", str(target.port), "--helo", "peer.example.test",
@@ -131,14 +142,15 @@ async def swaks(target: Endpoint, *options: str) -> tuple[int, str]:
 
 @needs("swaks")
 async def test_swaks_with_a_published_key_may_send(organization: Organization, tmp_path: Path) -> None:
+    await needs_swaks_with_tls()
     peer = PUBLISHED["rsa"]
     await organization.publish(peer)
     file = written(peer, tmp_path)
     async with organization.hub() as hub1:
         code, output = await swaks(hub1.endpoint, "--tls", "--tls-cert", file, "--tls-key", file)
+        assert code == 0
         await hub1.mails_come(BOX)
 
-    assert code == 0
     assert re.search(r"^<~  250 2\.0\.0 queued as ", output, re.MULTILINE)
 
 
@@ -147,6 +159,8 @@ async def test_swaks_with_a_published_key_may_send(organization: Organization, t
 async def test_swaks_without_a_certificate_is_deferred(
     organization: Organization, options: tuple[str, ...]
 ) -> None:
+    if options:
+        await needs_swaks_with_tls()
     async with organization.hub() as hub1:
         code, output = await swaks(hub1.endpoint, *options)
 
@@ -199,10 +213,21 @@ async def test_postfix_believes_the_certificate_that_we_present(
 
 @needs("posttls-finger")
 async def test_postfix_presents_its_certificate_to_us(organization: Organization, tmp_path: Path) -> None:
-    """The event shows that the hub asked for it and saw it."""
+    """A hub that does not ask for it can never know a peer."""
     file = written(UNPUBLISHED, tmp_path)
     async with organization.hub() as hub1:
-        output = await finger(hub1.endpoint, tmp_path, "-k", file, "-K", file, colons(held(HUB1)))
+        output = await finger(
+            hub1.endpoint,
+            tmp_path,
+            "-L",
+            "routine,certmatch,ssl-debug",
+            "-k",
+            file,
+            "-K",
+            file,
+            colons(held(HUB1)),
+        )
 
     assert "Verified TLS connection established" in output
-    assert [one.values["fingerprint"] for one in hub1.raised] == [UNPUBLISHED.certificate.fingerprint]
+    assert "read server certificate request" in output
+    assert re.search("write client certificate$", output, re.MULTILINE)
