@@ -19,6 +19,7 @@ from mailtrust.core.model.event import Diagnosis, Finding
 from mailtrust.core.model.plan import Pace, Plan
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting, SnapshotSighting, View, WireSighting
+from mailtrust.core.model.trust import Snapshot
 from mailtrust.core.rotation import pending, plan
 from mailtrust.directory import snapshot
 from mailtrust.errors import BadInput, StoreUnavailable
@@ -167,9 +168,14 @@ async def _wires(
 
 def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
     file = site.config.server.store / SNAPSHOT_FILE
-    if site.config.transport.kind == "hub" and file.exists():
+    if site.config.transport.kind != "hub" or not file.exists():
+        return
+    try:
         held = snapshot.load(file)
-        yield SnapshotSighting(site.server, str(file), now, held.taken_at, held.replica)
+    except StoreUnavailable:
+        # The hub would start with it as with none at all.
+        held = Snapshot()
+    yield SnapshotSighting(site.server, str(file), now, held.taken_at, held.replica)
 
 
 def _without_acknowledged(

@@ -136,6 +136,19 @@ def test_a_rotation_that_waits_for_replication_is_silent() -> None:
     assert 12109 not in codes(diagnosis)
 
 
+def test_a_first_certificate_need_not_wait_for_late_replicas() -> None:
+    """Nothing is presented yet, so no peer can lose what it believes."""
+    view = a_view(
+        a_store(installed(OURS)),
+        a_replica(DC1, OURS, published_at=JUST_NOW),
+        a_replica(DC2),
+        acts=(enabled(OURS, at=JUST_NOW),),
+    )
+    diagnosis = judged(view)
+
+    assert the(12109, diagnosis).action == f"mailtrust enable {OURS.fingerprint[:12]}"
+
+
 def test_a_rotation_whose_key_is_gone_waits_without_a_command() -> None:
     """There is nothing to enable any more."""
     store = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, has_key=False))

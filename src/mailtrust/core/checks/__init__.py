@@ -75,6 +75,11 @@ def _same_key(_: Finding, consequence: Finding, case: Case) -> bool:
     )
 
 
+def _waits(_: Finding, __: Finding, case: Case) -> bool:
+    """A rotation that could go on now is held back by nobody."""
+    return case.plan is not None and case.plan.action is None
+
+
 def _at_home(cause: Finding, _: Finding, case: Case) -> bool:
     return case.home is not None and cause.place == case.home.place
 
@@ -93,10 +98,10 @@ PRECEDENCE: tuple[Precedence, ...] = (
     Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT),
     # Nothing is made anew while a good one is on its way.
     Precedence(catalog.REPLICATING, catalog.NOT_IN_STORE, _at_home),
-    Precedence(catalog.REPLICATING, catalog.ROTATION_BLOCKED),
-    Precedence(catalog.REPLICA_BEHIND, catalog.ROTATION_BLOCKED),
-    Precedence(catalog.REPLICA_UNREADABLE, catalog.ROTATION_BLOCKED),
-    Precedence(catalog.REPLICA_WENT_BACK, catalog.ROTATION_BLOCKED),
+    Precedence(catalog.REPLICATING, catalog.ROTATION_BLOCKED, _waits),
+    Precedence(catalog.REPLICA_BEHIND, catalog.ROTATION_BLOCKED, _waits),
+    Precedence(catalog.REPLICA_UNREADABLE, catalog.ROTATION_BLOCKED, _waits),
+    Precedence(catalog.REPLICA_WENT_BACK, catalog.ROTATION_BLOCKED, _waits),
 )
 """What needs an unreadable look stays silent by itself: a check never acts on ``found=None``."""
 
