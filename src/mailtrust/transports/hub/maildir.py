@@ -50,20 +50,14 @@ class Maildirs:
 
     def deliver(self, copies: Sequence[Copy]) -> list[str]:
         """For each copy why it could not be delivered; empty where it is durably in its mailbox."""
-        outcomes = [self._write(copy) for copy in copies]
-        folders: dict[Path, str] = {}
-        for copy, why in zip(copies, outcomes, strict=True):
-            if not why:
-                folders.setdefault(self.mailbox(copy.recipient) / "new", "")
-        for folder in folders:
-            folders[folder] = _synced(folder)
-        return [
-            why or folders.get(self.mailbox(copy.recipient) / "new", "")
-            for copy, why in zip(copies, outcomes, strict=True)
-        ]
+        mailboxes = {recipient: self.mailbox(recipient) for recipient in {copy.recipient for copy in copies}}
+        outcomes = [self._write(copy, mailboxes[copy.recipient]) for copy in copies]
+        written = {copy.recipient for copy, why in zip(copies, outcomes, strict=True) if not why}
+        # Two recipients that differ in capitals share a mailbox.
+        folders = {mailbox: _synced(mailbox / "new") for mailbox in {mailboxes[one] for one in written}}
+        return [why or folders[mailboxes[copy.recipient]] for copy, why in zip(copies, outcomes, strict=True)]
 
-    def _write(self, copy: Copy) -> str:
-        mailbox = self.mailbox(copy.recipient)
+    def _write(self, copy: Copy, mailbox: Path) -> str:
         name = self._file_name(copy)
         try:
             if mailbox not in self._made:
