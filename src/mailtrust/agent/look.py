@@ -53,9 +53,11 @@ class Assessment:
     viewpoint: ServerName
     scope: tuple[ServerName, ...]
     """The servers that were asked for, by name."""
-    view: View
+    # `asyncio.run` writes out its result (it asks which signal handler stands, and the answer is an error
+    # with a task in it): a whole organization in words would take seconds and hundreds of megabytes.
+    view: View = field(repr=False)
     plans: Mapping[ServerName, Plan]
-    diagnosis: Diagnosis
+    diagnosis: Diagnosis = field(repr=False)
     verdict: Verdict
     acknowledged: tuple[Finding, ...] = ()
     """Findings that an operator silenced, on record; they do not count."""
