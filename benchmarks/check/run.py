@@ -11,18 +11,21 @@ a journal that does.  With --profile the last size is run once more, and what to
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.fleet import PORT, Cost, address, alone, certificates, fleet, measure, name
 from mailtrust.clock import now
+from mailtrust.core.model.certificate import fingerprint_of
 from mailtrust.core.model.server import Endpoint, ServerName
-from mailtrust.directory.open import open_directory
+from mailtrust.directory.contents import Added, Contents, Listens
+from mailtrust.directory.sqlite_file import ReplicaFile
+from mailtrust.directory.sqlite_rows import write
 
 REPLICAS = 3
 AT_MOST_SECONDS, AT_MOST_MB, AT_SERVERS = 10, 200, 2000
@@ -43,29 +46,36 @@ def main() -> None:
             for size in sizes:
                 here = Path(folder, str(size))
                 here.mkdir()
-                asyncio.run(_publish(here, ders[:size]))
+                _publish(here, ders[:size])
                 costs = [_check(here, size, number) for number in range(options.rounds)]
             if options.profile:
                 print(_profile(here))
     _judge(sizes[-1], costs)
 
 
-async def _publish(folder: Path, ders: Sequence[bytes]) -> None:
-    """Three replicas that agree, and the configuration of the first server."""
+def _publish(folder: Path, ders: Sequence[bytes]) -> None:
+    """
+    Three replicas that agree, and the configuration of the first server.
+
+    Written in one go: a publication reads the whole file, so that one by one they would take minutes.
+    """
     urls = [f"sqlite://{folder}/dc{number}.db" for number in range(1, REPLICAS + 1)]
     _configure(folder, urls)
-    directory = open_directory(urls[0], urls[0], urls, timeout=timedelta(seconds=30), memory=None)
     begun = now() - timedelta(days=1)
-
-    async def publish(url: str) -> None:
-        for number, der in enumerate(ders):
-            listeners = [Endpoint(address(number), PORT)]
-            await directory.publish(ServerName(name(number)), der, begun, url, listeners)
-
-    try:
-        await asyncio.gather(*map(publish, urls))
-    finally:
-        await directory.close()
+    servers = [ServerName(name(number)) for number in range(len(ders))]
+    held = Contents(
+        values={
+            (server, fingerprint_of(der)): Added(begun, der)
+            for server, der in zip(servers, ders, strict=True)
+        },
+        listeners={
+            server: Listens(begun, (Endpoint(address(number), PORT),))
+            for number, server in enumerate(servers)
+        },
+    )
+    for url in urls:
+        file = ReplicaFile(Path(url.removeprefix("sqlite://")), patience_seconds=10)
+        file.write(lambda db: write(db, Contents(), held), threading.Event())
 
 
 def _configure(folder: Path, urls: Sequence[str]) -> None:
