@@ -14,11 +14,13 @@ from tests.make import HUB1, HUB2, NOON
 async def test_a_message_whose_recipients_go_at_once_is_gone_once(tmp_path: Path) -> None:
     queue = await Queue.open(tmp_path, lambda address: address.partition("@")[2])
     try:
-        id_ = queue.next_id()
-        await queue.put(Message(id_, "", (f"a@{HUB1}", f"b@{HUB2}"), MAIL, NOON))
-        assert queue.waiting == 1
-        # Two ways, settled in one commit.
-        await asyncio.gather(*(queue.settle(Settlement(id_, (position,))) for position in (0, 1)))
+        ids = [queue.next_id() for _ in range(100)]
+        for id_ in ids:
+            await queue.put(Message(id_, "", (f"a@{HUB1}", f"b@{HUB2}"), MAIL, NOON))
+        assert queue.waiting == 100
+        # Two ways each; the writer takes most of them in one commit.
+        ways = [(id_, position) for id_ in ids for position in (0, 1)]
+        await asyncio.gather(*(queue.settle(Settlement(id_, (position,))) for id_, position in ways))
         assert queue.waiting == 0
     finally:
         await queue.close()

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from mailtrust.durable import sync_folder
 from mailtrust.smtp.envelope import domain_of, local_part_of
 from mailtrust.transports.hub.message import queue_name
-from mailtrust.transports.hub.queue_file import sync_folder
 
 _SAFE = "!#$&'*+=?^_`{|}~-.@"
 

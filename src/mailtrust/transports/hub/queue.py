@@ -291,18 +291,16 @@ class Queue:
             "delete from recipient where message = ? and position = ?",
             [(one.message, position) for one in settled for position in one.done],
         )
-        gone = []
-        for one in settled:
-            if (
-                one.done
-                and not database.execute(
-                    "select 1 from recipient where message = ? limit 1", (one.message,)
-                ).fetchone()
-            ):
-                # Two settlements of one message may share a commit; it goes once.
-                if database.execute("delete from message where id = ?", (one.message,)).rowcount:
-                    gone.append(one.message)
-        return gone
+        # Two settlements of one message may share a commit: it goes once.
+        return [message for message in {one.message for one in settled if one.done} if self._remove(message)]
+
+    def _remove(self, message: int) -> bool:
+        """Remove a message unless a recipient still waits for it."""
+        cursor = self._database.execute(
+            "delete from message where id = ?1 and not exists (select 1 from recipient where message = ?1)",
+            (message,),
+        )
+        return cursor.rowcount > 0
 
 
 def _tell(outcome: list[tuple[asyncio.Future[None], QueueFull | None]]) -> None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+from mailtrust.durable import sync_folder
 from mailtrust.errors import TransportUnavailable
 from mailtrust.transports.hub.message import queue_name
 
@@ -156,15 +157,6 @@ def queue_view(store: Path) -> tuple[QueueRow, ...]:
     except sqlite3.Error as error:
         raise TransportUnavailable(f"the queue {file} cannot be read") from error
     return tuple(_row(key, [row[9] for row in same]) for key, same in groupby(rows, lambda row: row[:9]))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in *folder* durable; a file's own fsync does not (fsync(2))."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _row(key: Sequence[object], recipients: Sequence[str]) -> QueueRow:
