@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mailtrust import durable
 from mailtrust.certificates import custody
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.sighting import Slot
@@ -87,7 +88,7 @@ def write(folder: Path, slots: Slots) -> None:
         "previous": list(slots.previous),
         "arrived": {one: at.astimezone(UTC).isoformat() for one, at in sorted(slots.arrived.items())},
     }
-    custody.write(folder / SLOTS_FILE, json.dumps(value, indent=1).encode(), custody.PUBLIC)
+    durable.write(folder / SLOTS_FILE, json.dumps(value, indent=1).encode(), durable.PUBLIC)
 
 
 def _from_json(value: dict[str, Any]) -> Slots:

@@ -22,6 +22,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from mailtrust import durable
 from mailtrust.certificates import custody, slots
 from mailtrust.certificates.create import PrivateKey
 from mailtrust.certificates.formats import (
@@ -163,8 +164,8 @@ class Store:
         """Keep a request and its key until the answer comes.  Raises: StoreUnavailable."""
         with self._changing():
             self._requests.mkdir(mode=0o700, exist_ok=True)
-            custody.write(self._requests / f"{pin_of(key)}.key", key_pem(key), custody.SECRET)
-            custody.write(self._requests / f"{pin_of(key)}.csr", pem, custody.PUBLIC)
+            durable.write(self._requests / f"{pin_of(key)}.key", key_pem(key), durable.SECRET)
+            durable.write(self._requests / f"{pin_of(key)}.csr", pem, durable.PUBLIC)
 
     def make_current(self, fingerprint: Fingerprint, now: datetime) -> None:
         """
@@ -182,7 +183,7 @@ class Store:
         with self._changing():
             # The key goes first: a .pem without its .crt would be completed again.
             self._file(fingerprint, ".pem").unlink(missing_ok=True)
-            custody.sync_folder(self._certificates)
+            durable.sync_folder(self._certificates)
             self._file(fingerprint, ".crt").unlink(missing_ok=True)
             self._write_slots(slots.read(self._certificates).without(fingerprint))
 
@@ -224,8 +225,8 @@ class Store:
                 # When it arrived is known before it is there: the newest by arrival counts as installed.
                 self._write_slots(slots.read(self._certificates).with_arrival(leaf.fingerprint, now))
                 both = (leaf, *credential.chain)
-                custody.write(private, write_pem(both, credential.key), custody.SECRET)
-                custody.write(public, write_pem(both), custody.PUBLIC)
+                durable.write(private, write_pem(both, credential.key), durable.SECRET)
+                durable.write(public, write_pem(both), durable.PUBLIC)
             return self._installed(public, slots.read(self._certificates)), is_new
 
     def _installed(self, file: Path, held: slots.Slots) -> Installed:
@@ -273,12 +274,12 @@ class Store:
                 yield
 
     def _complete(self) -> None:
-        for left in self._files(self._certificates, custody.TEMPORARY_SUFFIX):
+        for left in self._files(self._certificates, durable.TEMPORARY_SUFFIX):
             left.unlink(missing_ok=True)
         for private in self._files(self._certificates, ".pem"):
             if not private.with_suffix(".crt").exists():
                 public = write_pem(read_certificates(custody.read(private)))
-                custody.write(private.with_suffix(".crt"), public, custody.PUBLIC)
+                durable.write(private.with_suffix(".crt"), public, durable.PUBLIC)
 
 
 def _candidate(one: Installed) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
+from mailtrust import durable
 from mailtrust.errors import BadInput, MailtrustError
 
 _LARGEST_BYTES = 16 << 20
@@ -43,18 +43,8 @@ def write_file(path: Path, data: bytes, *, secret: bool) -> None:
 
     Raises: MailtrustError.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if secret else 0o644)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        durable.write(path, data, durable.SECRET if secret else durable.PUBLIC)
     except OSError as error:
         hint = "check that the folder exists, has room, and that this account may write to it"
         raise MailtrustError(f"{path} cannot be written", hint=hint) from error

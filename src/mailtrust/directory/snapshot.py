@@ -6,14 +6,13 @@ It is replaced at one stroke: whoever reads it sees the old one or the new one, 
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Annotated
 
 import msgspec
 
+from mailtrust import durable
 from mailtrust.core.model.certificate import Pin
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.trust import Snapshot
@@ -63,29 +62,10 @@ def save(file: Path, snapshot: Snapshot) -> None:
     """Put *snapshot* in the place of what *file* has, wholly or not at all.  Raises: StoreUnavailable."""
     written = _Written(_SCHEMA, snapshot.taken_at, snapshot.replica, dict(snapshot.servers.items()))
     try:
-        _replace(file, msgspec.json.format(msgspec.json.encode(written)))
+        # Whom we believe is no secret, and a monitoring account reads how old it is.
+        durable.write(file, msgspec.json.format(msgspec.json.encode(written)), durable.PUBLIC)
     except OSError as error:
         raise StoreUnavailable(
             f"the trust snapshot {file} cannot be written",
             hint="check that the disk has room and that this account may write to the store's folder",
         ) from error
-
-
-def _replace(file: Path, content: bytes) -> None:
-    descriptor, name = mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with open(descriptor, "wb") as beside:  # noqa: PTH123  # a descriptor
-            # Whom we believe is no secret, and a monitoring account reads how old it is.
-            os.fchmod(descriptor, 0o644)
-            beside.write(content)
-            beside.flush()
-            os.fsync(descriptor)
-        Path(name).replace(file)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,0 +1,43 @@
+"""
+Files that are there whole or not at all, and still there after a power cut.
+
+A file is born under another name in the same folder, is on disk before it gets its own, and the folder is
+on disk before we say so (fsync(2): a file's own fsync does not cover its name).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+SECRET, PUBLIC = 0o600, 0o644
+TEMPORARY_SUFFIX = ".new"
+
+
+def write(path: Path, data: bytes, mode: int) -> None:
+    """Replace *path* by *data*; on disk when it returns.  Raises: OSError, with *path* as it was."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    # Nobody else's from birth, whatever it shall be in the end: a umask can only take away.
+    descriptor = os.open(beside, flags, SECRET)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in *folder* on disk.  Raises: OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
