@@ -1,7 +1,8 @@
 """
 Thousands of mail servers on loopback: one C process that answers at every address of 127.0.0.0/8.
 
-Each address presents a certificate of its own; all share one key, because making keys would take minutes.
+Each address presents a certificate of its own.  RSA ones share one key, because making keys would take
+minutes; P-256 ones may have one each.
 """
 
 from __future__ import annotations
@@ -70,15 +71,13 @@ def build(program: str, folder: Path) -> Path:
     return made
 
 
-def certificates(count: int, kind: str) -> tuple[bytes, list[bytes]]:
-    """One key in PEM, and that many certificates of it in DER, each for its own name."""
-    key = ec.generate_private_key(ec.SECP256R1()) if kind == "p256" else rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def certificates(count: int, kind: str, *, own_keys: bool = False) -> tuple[bytes, list[bytes]]:
+    """The keys in PEM, one or one each, and that many certificates in DER, each for its own name."""
     begun = datetime.now(UTC) - timedelta(days=30)  # noqa: TID251
+    keys = [_key(kind) for _ in range(count if own_keys else 1)]
     made = []
     for number in range(count):
+        key = keys[number % len(keys)]
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name(number))])
         one = (
             x509.CertificateBuilder()
@@ -92,7 +91,19 @@ def certificates(count: int, kind: str) -> tuple[bytes, list[bytes]]:
             .sign(key, hashes.SHA256())
         )
         made.append(one.public_bytes(serialization.Encoding.DER))
-    return pem, made
+    return b"".join(map(_pem, keys)), made
+
+
+def _key(kind: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    return (
+        ec.generate_private_key(ec.SECP256R1()) if kind == "p256" else rsa.generate_private_key(65537, 2048)
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def main() -> None:
     alone([sys.executable, "-m", "benchmarks.check.run", *sys.argv[1:]])
     sizes = sorted(options.servers)
     with tempfile.TemporaryDirectory() as folder:
-        pem, ders = certificates(sizes[-1], "rsa")
+        pem, ders = certificates(sizes[-1], "p256", own_keys=True)
         with fleet(Path(folder), pem, ders):
             print(f"{'servers':>8}{'round':>7}{'wall s':>9}{'CPU s':>8}{'ms/server':>11}{'MB':>7}")
             for size in sizes:

@@ -3,8 +3,9 @@
  *
  *     fleet PORT KEY.pem CERTIFICATES [HIGHEST]
  *
- * Listens on every address of 127.0.0.0/8 at once.  CERTIFICATES holds DER certificates of one key, each
- * behind its length (four bytes, big endian); 127.0.x.y presents the one with number x * 250 + y - 1.
+ * Listens on every address of 127.0.0.0/8 at once.  KEY.pem holds one key for all, or one for each in
+ * order.  CERTIFICATES holds DER certificates, each behind its length (four bytes, big endian); 127.0.x.y
+ * presents the one with number x * 250 + y - 1.
  * HIGHEST is "tls12" to stop at TLS 1.2.  Prints "ready N" once it listens.  Answers like an Exchange
  * server: a long EHLO, STARTTLS and X-ANONYMOUSTLS, and a client certificate is asked for.
  */
@@ -37,8 +38,8 @@ struct session {
 };
 
 static X509 *certificates[MOST_CERTIFICATES];
-static size_t certificate_count;
-static EVP_PKEY *key;
+static EVP_PKEY *keys[MOST_CERTIFICATES];
+static size_t certificate_count, key_count;
 static SSL_CTX *context;
 
 static const char BANNER[] = "220 hub.example.test Microsoft ESMTP MAIL Service ready\r\n";
@@ -60,7 +61,11 @@ static int take_any_client_certificate(int ok, X509_STORE_CTX *store) {
 
 static void load(const char *key_file, const char *certificates_file) {
     FILE *file = fopen(key_file, "r");
-    if (!file || !(key = PEM_read_PrivateKey(file, NULL, NULL, NULL))) die(key_file);
+    if (!file) die(key_file);
+    while (key_count < MOST_CERTIFICATES && (keys[key_count] = PEM_read_PrivateKey(file, NULL, NULL, NULL)))
+        key_count++;
+    ERR_clear_error();
+    if (!key_count) die(key_file);
     fclose(file);
     if (!(file = fopen(certificates_file, "r"))) die(certificates_file);
     unsigned char head[4], der[LONGEST_CERTIFICATE];
@@ -97,7 +102,7 @@ static void start_tls(struct session *session) {
     size_t number = (ip >> 8 & 0xff) * HOSTS_PER_NET + (ip & 0xff) - 1;
     session->tls = SSL_new(context);
     SSL_use_certificate(session->tls, certificates[number % certificate_count]);
-    SSL_use_PrivateKey(session->tls, key);
+    SSL_use_PrivateKey(session->tls, keys[number % key_count]);
     SSL_set_fd(session->tls, session->fd);
     SSL_set_accept_state(session->tls);
     session->phase = HANDSHAKE;
