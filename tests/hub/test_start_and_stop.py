@@ -10,6 +10,7 @@ import pytest
 from mailtrust import clock
 from mailtrust.core.model.server import Endpoint
 from mailtrust.errors import BadInput, TransportUnavailable
+from mailtrust.transports.hub import queue_view
 from tests.hub.organization import LOOPBACK, MAIL, NEVER, PATIENCE, Organization, Peer, free_port, held
 from tests.hub.servers import silent
 from tests.make import HUB1, HUB2
@@ -71,6 +72,31 @@ async def test_a_failed_start_lets_go_of_everything(organization: Organization) 
         assert hub1.endpoint.port == port
 
 
+async def test_a_start_that_is_broken_off_lets_go_of_everything(organization: Organization) -> None:
+    """As by Ctrl-C while the directory does not answer."""
+    port = free_port()
+
+    class Frozen:
+        url = "sqlite:///srv/frozen.db"
+
+        async def look(self, *_: object) -> list[object]:
+            asked.set()
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def begin() -> None:
+        async with organization.hub(port=port, home=Frozen()):
+            pass
+
+    asked = asyncio.Event()
+    starting = asyncio.create_task(begin())
+    await asked.wait()
+    starting.cancel()
+    await asyncio.wait((starting,))
+
+    async with organization.hub(port=port) as hub1:
+        assert hub1.endpoint.port == port
+
+
 async def test_stopping_is_told_to_whoever_is_connected(organization: Organization) -> None:
     async with organization.hub() as hub1, Peer.meets(hub1.endpoint, tls=False) as session:
         endpoint = hub1.endpoint
@@ -116,6 +142,8 @@ async def test_what_waits_is_there_after_a_restart(organization: Organization) -
     async with organization.hub(routes=route, retry=NEVER) as hub1:
         await hub1.hub.submit("", [f"postmaster@{HUB2}"], MAIL, clock.now())
         assert hub1.hub.waiting() == 1
+        folder = hub1.settings.store
+    assert [row.recipients for row in queue_view(folder)] == [(f"postmaster@{HUB2}",)]
     async with organization.hub(routes=route, retry=NEVER) as hub1:
         assert hub1.hub.waiting() == 1
 

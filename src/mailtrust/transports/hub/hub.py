@@ -83,10 +83,15 @@ class Hub:
         Raises: TransportUnavailable when an address or the queue cannot be had.
         """
         ready = asyncio.get_running_loop().create_future()
-        self._running = asyncio.create_task(self._run(ready))
-        await asyncio.wait((ready, self._running), return_when=asyncio.FIRST_COMPLETED)
+        self._running = running = asyncio.create_task(self._run(ready))
+        try:
+            await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait((running,))
+            raise
         if not ready.done():
-            await self._running
+            await running
 
     async def wait(self) -> None:
         """Until it has stopped; raises what stopped it, if not `stop`."""
