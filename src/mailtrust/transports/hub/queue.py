@@ -297,8 +297,8 @@ class Queue:
     def _remove(self, message: int) -> bool:
         """Remove a message unless a recipient still waits for it."""
         cursor = self._database.execute(
-            "delete from message where id = ?1 and not exists (select 1 from recipient where message = ?1)",
-            (message,),
+            "delete from message where id = ? and not exists (select 1 from recipient where message = ?)",
+            (message, message),
         )
         return cursor.rowcount > 0
 
