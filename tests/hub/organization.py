@@ -74,7 +74,7 @@ def free_port() -> int:
 
 
 _GIVEN: set[int] = set()
-# Test processes run beside each other, and a hub that is killed and started again leaves its port for a moment.
+# Test processes run beside each other, and a hub that is started anew leaves its port for a moment.
 _FIRST = 21000 + os.getpid() % 100 * 100
 _OURS = range(_FIRST, _FIRST + 100)
 
