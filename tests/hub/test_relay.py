@@ -196,6 +196,40 @@ async def test_a_session_that_ended_while_it_was_idle_costs_a_mail_nothing(
     assert len(hop.mails) == 3
 
 
+async def test_a_withdrawal_holds_for_a_session_that_stands_already(organization: Organization) -> None:
+    await organization.publish(HOP, held(HUB1))
+    limits = RelayLimits(idle_timeout=timedelta(minutes=1))
+    async with (
+        scripted(HOP) as hop,
+        organization.hub(HUB1, routes={HUB2: hop.endpoint}, relay=limits, retry=NEVER) as hub1,
+    ):
+        await send(hub1)
+        await eventually(lambda: hub1.hub.waiting() == 0)
+        await organization.withdraw(HOP)
+        snapshot = hub1.settings.store / "snapshot.json"
+        await eventually(lambda: HOP.certificate.pin not in snapshot.read_text())
+        await send(hub1)
+        row = await put_off(hub1)
+
+    assert len(hop.mails) == 1
+    assert row.why.startswith("2018 ")
+
+
+async def test_a_server_is_not_given_more_recipients_than_every_server_takes(
+    organization: Organization,
+) -> None:
+    await organization.publish(HOP)
+    async with (
+        scripted(HOP) as hop,
+        organization.hub(HUB1, routes={HUB2: hop.endpoint}) as hub1,
+    ):
+        await send(hub1, *(f"box{number}@{HUB2}" for number in range(250)))
+        await eventually(lambda: hub1.hub.waiting() == 0)
+
+    assert len(hop.mails) == 3
+    assert len(set(hop.said("RCPT"))) == len(hop.said("RCPT")) == 250
+
+
 async def test_a_new_certificate_of_ours_is_shown_in_the_next_session(organization: Organization) -> None:
     await organization.publish(held(HUB1), held(HUB1, "renewed"), HOP)
     async with (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -181,6 +183,22 @@ async def test_the_hub_believes_after_a_restart_without_the_directory_whom_it_be
         assert (await session.mails(BOX)).startswith("250")
 
 
+@pytest.mark.parametrize(("on_stale", "answer"), [("keep", "250"), ("defer", "454 4.7.1 12111 ")])
+async def test_an_old_snapshot_keeps_its_peers_or_defers_them_as_the_site_chose(
+    organization: Organization, on_stale: str, answer: str
+) -> None:
+    await organization.publish(PEER)
+    home = Unreadable(organization)
+    max_age = timedelta(seconds=0.2)
+    async with organization.hub(home=home, on_stale=on_stale, snapshot_max_age=max_age) as hub1:
+        home.gone = True
+        await eventually(lambda: 12111 in hub1.codes)
+        async with Peer.meets(hub1.endpoint, PEER) as session:
+            assert (await session.mails(BOX)).startswith(answer)
+
+    assert hub1.codes == [12111]
+
+
 async def test_without_a_certificate_the_hub_offers_no_tls(organization: Organization) -> None:
     async with organization.hub(current=None) as hub1, Peer.meets(hub1.endpoint, tls=False) as session:
         answer = await session.says("EHLO peer.example.test")
@@ -206,8 +224,6 @@ async def test_a_frozen_hub_keeps_presenting_what_it_has(organization: Organizat
 async def test_a_certificate_that_cannot_be_presented_leaves_the_old_one_and_says_so(
     organization: Organization,
 ) -> None:
-    from dataclasses import replace
-
     async with organization.hub() as hub1:
         hub1.current = replace(held(HUB1, "renewed"), key=held(HUB2).key)
         assert await presented(hub1) == held(HUB1).certificate.der

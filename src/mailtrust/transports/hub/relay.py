@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from mailtrust.smtp.delivery import Deferred, Delivered, Mail, Outcome
@@ -31,6 +32,8 @@ from mailtrust.transports.hub.settings import HubSettings
 from mailtrust.transports.hub.trust import Trust
 
 _LOAD_ROWS = 500
+# RFC 5321 section 4.5.3.1.8: so many every server takes; those that it put off would wait for their retry.
+_RECIPIENTS = 100
 _LOCAL_JOBS = 100
 _LOCAL_BYTES = 16 << 20
 # A clock that was set, or a host that slept, makes mail due without a sound.
@@ -141,8 +144,10 @@ class Relay:
         for job in jobs:
             for position in [at for at in job.recipients if (job.message, at) in self._taken]:
                 del job.recipients[position]
-            if job.recipients:
-                yield job
+            positions = list(job.recipients)
+            for start in range(0, len(positions), _RECIPIENTS):
+                some = {at: job.recipients[at] for at in positions[start : start + _RECIPIENTS]}
+                yield replace(job, recipients=some)
 
     def _enter_or_leave(self, job: Job, tasks: asyncio.TaskGroup) -> None:
         lane = self._lane(job.hop)
