@@ -258,6 +258,30 @@ async def test_a_hop_that_is_down_is_tried_again(organization: Organization) -> 
     assert row.why.startswith(f"cannot connect to {LOOPBACK}:{port}: ")
 
 
+async def test_a_hop_that_is_down_is_knocked_at_once_for_all_its_mail(organization: Organization) -> None:
+    async with (
+        scripted(None, {"EHLO": HANG_UP}) as hop,
+        organization.hub(HUB1, routes={HUB2: hop.endpoint}, retry=NEVER) as hub1,
+    ):
+        await asyncio.gather(*(send(hub1) for _ in range(300)))
+        await eventually(lambda: all(row.attempts for row in rows(hub1)))
+        assert {row.why.partition(" without")[0] for row in rows(hub1)} == {
+            "the server closed the connection"
+        }
+
+    assert hop.sessions == 1
+
+
+async def test_mail_goes_over_ipv6(organization: Organization) -> None:
+    await organization.publish(held(HUB1), HOP)
+    async with (
+        organization.hub(HUB2, binds=(Endpoint("::1", 0),)) as hub2,
+        organization.hub(HUB1, routes={HUB2: hub2.endpoint}) as hub1,
+    ):
+        await send(hub1)
+        await hub2.mails_come(BOX)
+
+
 async def test_one_hop_that_is_down_does_not_hold_up_another(organization: Organization) -> None:
     await organization.publish(HOP)
     async with (

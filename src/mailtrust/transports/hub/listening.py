@@ -40,8 +40,7 @@ async def listen(binds: Sequence[Endpoint]) -> list[socket.socket]:
                 bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
             for family, _, _, _, address in dict.fromkeys(found):
-                name = (str(address[0]), int(address[1]))
-                sockets.append(socket.create_server(name, family=family, backlog=BACKLOG))
+                sockets.append(socket.create_server(address, family=family, backlog=BACKLOG))
         except OSError as error:
             for opened in sockets:
                 opened.close()

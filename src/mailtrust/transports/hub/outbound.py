@@ -162,7 +162,7 @@ class Outbound:
             raise HopUnavailable("the TLS handshake took too long") from error
         except OSError as error:
             raise HopUnavailable(
-                f"the connection broke during the TLS handshake: {error.strerror}"
+                f"the connection broke during the TLS handshake: {error.strerror or error}"
             ) from error
 
     def _stopped(self, why: str) -> ClientEvent:

@@ -34,8 +34,8 @@ from mailtrust.transports.hub.trust import Trust
 _LOAD_ROWS = 500
 # RFC 5321 section 4.5.3.1.8: so many every server takes; those that it put off would wait for their retry.
 _RECIPIENTS = 100
-_LOCAL_JOBS = 100
-_LOCAL_BYTES = 16 << 20
+_BATCH_JOBS = 100
+_BATCH_BYTES = 16 << 20
 # A clock that was set, or a host that slept, makes mail due without a sound.
 _LONGEST_PAUSE_SECONDS = 60.0
 _UNREADABLE_PAUSE_SECONDS = 5.0
@@ -213,8 +213,8 @@ class Relay:
             worker.add_done_callback(self._delivering.discard)
 
     async def _put_off(self, lane: Lane, why: Deferred) -> None:
-        while (job := self._take(lane)) is not None:
-            await self._write(job, dict.fromkeys(job.recipients, why))
+        while jobs := self._batch(lane):
+            await asyncio.gather(*(self._write(job, dict.fromkeys(job.recipients, why)) for job in jobs))
 
     def _take(self, lane: Lane) -> Job | None:
         job = lane.take()
@@ -222,6 +222,15 @@ class Relay:
             lane.left_out = False
             self._woken.set()
         return job
+
+    def _batch(self, lane: Lane) -> list[Job]:
+        """Jobs that may share a commit, and not too many bytes of them."""
+        jobs: list[Job] = []
+        size_bytes = 0
+        while len(jobs) < _BATCH_JOBS and size_bytes < _BATCH_BYTES and (job := self._take(lane)):
+            jobs.append(job)
+            size_bytes += job.size_bytes
+        return jobs
 
     async def _content(self, job: Job) -> bytes | None:
         job.content = self._recent.content(job.message)
@@ -234,7 +243,7 @@ class Relay:
     # To mailboxes
 
     async def _deliver_here(self, lane: Lane) -> None:
-        while jobs := self._local_batch(lane):
+        while jobs := self._batch(lane):
             results: dict[int, dict[int, Outcome]] = {index: {} for index in range(len(jobs))}
             copies: list[tuple[int, Copy]] = []
             for index, job in enumerate(jobs):
@@ -249,14 +258,6 @@ class Relay:
             for (index, copy), why in zip(copies, whys, strict=True):
                 results[index][copy.position] = Deferred(why) if why else IN_THE_MAILBOX
             await asyncio.gather(*(self._write(job, results[index]) for index, job in enumerate(jobs)))
-
-    def _local_batch(self, lane: Lane) -> list[Job]:
-        jobs: list[Job] = []
-        size_bytes = 0
-        while len(jobs) < _LOCAL_JOBS and size_bytes < _LOCAL_BYTES and (job := self._take(lane)):
-            jobs.append(job)
-            size_bytes += job.size_bytes
-        return jobs
 
     # To the next hop
 
