@@ -11,6 +11,7 @@ from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import Assessment, Scope, assess
 from mailtrust.agent.report import check_report
 from mailtrust.agent.site import open_site
+from mailtrust.cli import loop
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_ahead
 from mailtrust.cli.output import emit, say, warn
@@ -59,7 +60,8 @@ def check(
             "--until and --reason belong to --ack", hint="mailtrust check --ack EVENT --until T --reason R"
         )
     shelf = texts()
-    seen = asyncio.run(_assess(config, Scope(everybody, name), duration(timeout) if timeout else None))
+    work = _assess(config, Scope(everybody, name), duration(timeout) if timeout else None)
+    seen = loop.run(work) if everybody else asyncio.run(work)
     for note in seen.notes:
         warn(f"warning: {note}")
     if json_output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Slot
 from tests.core.checks.judge import codes, judged, the
 from tests.make import (
@@ -92,3 +93,14 @@ def test_a_subject_without_a_name_is_written_as_a_dash() -> None:
     found = the(12106, judged(a_view(current(), a_replica(DC1, OURS, nameless))))  # type: ignore[arg-type]
 
     assert found.evidence[0].values["subject"] == "-"
+
+
+def test_a_fleet_with_one_key_names_a_few_and_counts_the_rest() -> None:
+    """Every server would otherwise name every other: a report that grows with their square."""
+    fleet = [ServerName(f"hub{number}.example.test") for number in range(1, 9)]
+    looks = [a_replica(DC1, OURS, server=server) for server in fleet]
+
+    found = [one for one in judged(a_view(*looks)).findings if one.event.code == 12107]
+
+    assert len(found) == 8
+    assert found[0].values["others"].endswith("hub6.example.test (+2)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
@@ -10,6 +10,8 @@ from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Finding, Said, when
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.rotation import is_withdrawn
+
+_MOST_NAMES = 5
 
 
 def corrupted(case: Case) -> Iterator[Finding]:
@@ -74,7 +76,7 @@ def key_shared(case: Case) -> Iterator[Finding]:
     for pin, leaf in leaves.items():
         others = sorted(case.holders.get(pin, frozenset()) - {case.server})
         if others:
-            values = {"fingerprint": short(leaf.fingerprint), "others": ", ".join(others)}
+            values = {"fingerprint": short(leaf.fingerprint), "others": _some(others)}
             yield Finding(
                 catalog.KEY_SHARED,
                 case.server,
@@ -82,6 +84,12 @@ def key_shared(case: Case) -> Iterator[Finding]:
                 evidence=(Said("entry.shared", {**values, "pin": short(pin)}),),
                 action="mailtrust new" if case.store is not None else None,
             )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few: a fleet with one key would otherwise name every server in every finding."""
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" (+{rest})" if rest > 0 else "")
 
 
 def _nearest(looks: list[ReplicaSighting] | tuple[ReplicaSighting, ...]) -> ReplicaSighting:
