@@ -82,6 +82,22 @@ async def test_a_strangers_hop_hears_of_no_mail(organization: Organization) -> N
     assert hub1.raised[0].values["fingerprint"] == stranger.fingerprint
 
 
+async def test_two_hubs_that_do_not_know_each_other_wait_until_they_do(organization: Organization) -> None:
+    await organization.publish(held(HUB1))
+    async with (
+        organization.hub(HUB2) as hub2,
+        organization.hub(HUB1, routes={HUB2: hub2.endpoint}, retry=NEVER) as hub1,
+    ):
+        await send(hub1)
+        await put_off(hub1)
+        assert (hub1.codes, hub2.hub.counters.accepted) == ([2018], 0)
+        await organization.publish(HOP)
+        await hub1.hub.retry()
+        await hub2.mails_come(BOX)
+
+    assert hub2.hub.counters.authenticated == 1
+
+
 async def test_a_hop_without_tls_hears_of_no_mail(organization: Organization) -> None:
     """Whoever sits between could have taken STARTTLS out of the answer."""
     async with (

@@ -129,7 +129,7 @@ class Hub:
         """Try everything that waits again, now."""
         if self._queue is not None and self._relay is not None:
             await self._queue.make_due(self._now())
-            self._relay.wake()
+            self._relay.try_now()
 
     def freeze(self) -> None:
         """For the lab: go on with the certificate it has, whatever becomes of the store."""

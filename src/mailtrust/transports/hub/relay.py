@@ -40,6 +40,7 @@ _BATCH_BYTES = 16 << 20
 _LONGEST_PAUSE_SECONDS = 60.0
 _UNREADABLE_PAUSE_SECONDS = 5.0
 _GOODBYE_SECONDS = 2.0
+_LONGEST_DOWN_SECONDS = 30.0
 _UNREADABLE = Deferred("the message cannot be read from the queue's disk")
 _NO_ROUTE = "no route leads there; it is tried again when the hub starts with one"
 _SERVICE_ENDS = 421
@@ -86,8 +87,10 @@ class Relay:
         for job in self._untaken(_jobs_of(self._settings, message)):
             self._enter_or_leave(job, self._tasks)
 
-    def wake(self) -> None:
-        """Look at the queue now."""
+    def try_now(self) -> None:
+        """Look at the queue now, and try every next hop, also one that was down a moment ago."""
+        for lane in self._lanes.values():
+            lane.down_until = float("-inf")
         self._woken.set()
 
     async def run(self) -> None:
@@ -272,7 +275,7 @@ class Relay:
             session = await hop.open()
         except HopUnavailable as error:
             lane.down_because = Deferred(error.why, error.reply)
-            lane.down_until = asyncio.get_running_loop().time() + self._half_of_first
+            lane.down_until = asyncio.get_running_loop().time() + self._down_seconds
             await self._put_off(lane, lane.down_because)
             return
         finally:
@@ -337,9 +340,9 @@ class Relay:
         return True
 
     @property
-    def _half_of_first(self) -> float:
+    def _down_seconds(self) -> float:
         # Less than the shortest wait: what failed together is tried again in earnest.
-        return self._settings.retry.first.total_seconds() / 2
+        return min(self._settings.retry.first.total_seconds() / 2, _LONGEST_DOWN_SECONDS)
 
 
 def _jobs_of(settings: HubSettings, message: Message) -> list[Job]:
