@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from mailtrust.core.model.certificate import fingerprint_of, short
+from mailtrust import clock
+from mailtrust.certificates.create import PrivateKey, new_key, self_signed
+from mailtrust.certificates.formats import read, write_pem
+from mailtrust.core.model.certificate import Certificate, fingerprint_of, short
+from mailtrust.core.model.server import server_name
 from tests.cli.desk import HUB1, Desk
 from tests.make import a_certificate
 
@@ -16,6 +21,11 @@ def replaced(desk: Desk) -> str:
     old = desk.enabled()
     desk.enabled()
     return old
+
+
+def certificate_of(key: PrivateKey, days: int) -> Certificate:
+    made = self_signed(key, server_name(HUB1), days=days, now=clock.now())
+    return read(made.public_bytes(Encoding.PEM)).certificates[0]
 
 
 def put(desk: Desk, server: str, value: bytes, *options: str) -> str:
@@ -66,6 +76,27 @@ def test_the_current_one_is_refused(desk: Desk, options: list[str]) -> None:
     assert f"{short(current)} is the current certificate of {HUB1} and cannot be withdrawn" in ran.err
     assert "hint: enable another one first" in ran.err
     assert desk.published()["dc1"] == [current]
+
+
+def test_the_last_certificate_with_the_current_key_is_refused(desk: Desk) -> None:
+    """The renewal has not arrived at dc2: without the older one, its readers would defer our mail."""
+    key = new_key("p256")
+    old, new = (write_pem([certificate_of(key, days)], key) for days in (10, 20))
+    fingerprints = []
+    for pem in (old, new):
+        (desk.folder / "x.pem").write_bytes(pem)
+        fingerprints.append(desk.must("import", "x.pem", "--json").json["fingerprint"])
+    desk.must("enable", fingerprints[0], "--yes")
+    desk.must("directory", "replicate", "--once")
+    desk.must("enable", fingerprints[1], "--yes")
+    assert desk.slots() == {fingerprints[0]: "previous", fingerprints[1]: "current"}
+
+    refused = desk.type("withdraw", fingerprints[0], "--yes")
+    assert refused.code == 1
+    assert f"{desk.url('dc2')} publishes the current key in {fingerprints[0][:12]} alone" in refused.err
+
+    desk.must("directory", "replicate", "--once")
+    desk.must("withdraw", fingerprints[0], "--yes")
 
 
 def test_a_value_that_is_no_certificate_is_withdrawn_by_its_digest(desk: Desk) -> None:

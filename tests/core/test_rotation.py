@@ -48,6 +48,19 @@ def test_the_first_line_is_to_have_it_with_its_key() -> None:
     assert step(a_view()) == (Phase.INSTALL, None, ["obstacle.store-unread"])
 
 
+def test_a_renewal_with_the_same_key_is_published_in_its_own_right_and_waits_for_nobody() -> None:
+    """Peers believe its key already; but when the older one is withdrawn, the key must still stand there."""
+    renewed = a_certificate(key="old", serial=77)
+    store = a_store(installed(OLD, Slot.CURRENT), installed(renewed))
+    rotation = Rotation(HUB1, renewed.fingerprint)
+
+    before = step(a_view(store, a_replica(DC1, OLD), a_replica(DC2, OLD)), rotation=rotation)
+    after = step(a_view(store, a_replica(DC1, OLD, renewed), a_replica(DC2, OLD)), rotation=rotation)
+
+    assert before[:2] == (Phase.PUBLISH, Publish(HUB1, renewed.fingerprint))
+    assert after[:2] == (Phase.PRESENT, Present(HUB1, renewed.fingerprint))
+
+
 def test_publish_judges_the_primary_alone() -> None:
     """A stopped replica must not keep us from publishing."""
     view = a_view(STORE, a_replica(DC1, OLD), an_unread_replica(DC2))

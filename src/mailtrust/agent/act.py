@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
 from mailtrust import clock
+from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
 from mailtrust.agent.site import Site
 from mailtrust.certificates.create import new_key, self_signed
+from mailtrust.config import Config
 from mailtrust.core.checks import cases
-from mailtrust.core.model.certificate import Fingerprint, short
+from mailtrust.core.model.certificate import Certificate, Fingerprint, short
 from mailtrust.core.model.plan import (
     Action,
     Install,
@@ -217,6 +220,12 @@ async def remove(site: Site, fingerprint: Fingerprint) -> None:
     _record(site, Act("remove", site.server, fingerprint, clock.now()))
 
 
+def record_arrival(config: Config, installed: Installed, now: datetime) -> None:
+    """Put into the journal that a certificate came into the store."""
+    act = Act("install", config.server.name, installed.certificate.fingerprint, now)
+    _write_down(Journal(config.server.store), act)
+
+
 def lacking(view: View, site: Site, fingerprint: Fingerprint) -> tuple[ReplicaSighting, ...]:
     """The replicas that do not publish it, those that could not be read among them."""
     held = _held(site, view, fingerprint)
@@ -256,11 +265,13 @@ def _record_enabled(site: Site, rotation: Rotation) -> None:
 
 
 def _record(site: Site, act: Act) -> None:
+    _write_down(site.journal, act)
+
+
+def _write_down(journal: Journal, act: Act) -> None:
     """A journal that cannot be written must not stop an act that is right; `check` will say so."""
-    try:
-        site.journal.record_act(act)
-    except StoreUnavailable:
-        return
+    with suppress(StoreUnavailable):
+        journal.record_act(act)
 
 
 def _restrict(file: str) -> None:
@@ -306,6 +317,22 @@ def _may_be_enabled(site: Site, view: View, held: Installed) -> None:
         )
 
 
+def _refuse_to_strip(site: Site, view: View, current: Certificate, fingerprint: Fingerprint) -> None:
+    """Where the current key stands in another certificate only, taking that one out would end its trust."""
+    for seen in view.replicas(site.server):
+        leaves = [one.certificate for one in seen.found or () if one.certificate.pin == current.pin]
+        if [leaf.fingerprint for leaf in leaves] == [fingerprint]:
+            raise Refused(
+                f"{seen.place} publishes the current key in {short(fingerprint)} alone, so that it cannot be"
+                " withdrawn",
+                hint=f"publish the current certificate there first: {_enable_at(current, seen.place)}",
+            )
+
+
+def _enable_at(certificate: Certificate, place: str) -> str:
+    return f"mailtrust enable {short(certificate.fingerprint)} --replica {place}"
+
+
 def _refuse_in_use(site: Site, view: View, fingerprint: Fingerprint, participle: str) -> None:
     name, current = short(fingerprint), _current(site, view)
     if current is not None and current.certificate.fingerprint == fingerprint:
@@ -313,6 +340,8 @@ def _refuse_in_use(site: Site, view: View, fingerprint: Fingerprint, participle:
             f"{name} is the current certificate of {site.server} and cannot be {participle}",
             hint="enable another one first: mailtrust new, then mailtrust enable",
         )
+    if current is not None and participle == "withdrawn":
+        _refuse_to_strip(site, view, current.certificate, fingerprint)
     for wire in view.wires(site.server):
         if any(leaf.fingerprint == fingerprint for leaf in wire.found or ()):
             raise Refused(

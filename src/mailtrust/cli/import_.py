@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mailtrust import clock
+from mailtrust.agent.act import record_arrival
 from mailtrust.certificates.formats import Contents, read
 from mailtrust.certificates.store import Store
 from mailtrust.cli.certificates import certificate_report, describe
@@ -54,7 +55,10 @@ def import_certificate(
     if dry_run:
         foretell(f"would import {_summary(contents)} into {config.server.store}", json_output=json_output)
         return
-    installed, changed = Store(config.server.store).import_contents(contents, config.server.name, clock.now())
+    now = clock.now()
+    installed, changed = Store(config.server.store).import_contents(contents, config.server.name, now)
+    if changed:
+        record_arrival(config, installed, now)
     if json_output:
         emit(certificate_report(installed))
     elif not changed:

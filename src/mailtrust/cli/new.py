@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mailtrust import clock
+from mailtrust.agent.act import record_arrival
 from mailtrust.certificates.create import new_key, request, self_signed
 from mailtrust.certificates.store import Store
 from mailtrust.cli.certificates import certificate_report, describe
@@ -79,6 +80,7 @@ def _make_certificate(
     made = new_key(kind)
     certificate = self_signed(made, subject, days=days or config.policy.days, now=now)
     installed, _ = Store(config.server.store).add_made(made, certificate, now)
+    record_arrival(config, installed, now)
     if json_output:
         emit(certificate_report(installed))
     else:

@@ -80,8 +80,12 @@ class _Case:
     def replicas(self) -> tuple[ReplicaSighting, ...]:
         return self.view.replicas(self.rotation.server)
 
+    def holds(self, look: ReplicaSighting) -> bool:
+        """True if *look* found the new certificate itself, and not only its key in an older one."""
+        return any(one.certificate.fingerprint == self.rotation.new for one in look.found or ())
+
     def publication(self, look: ReplicaSighting) -> datetime | None:
-        """Since when *look* holds the new key, or None."""
+        """Since when *look* holds the new key, by which peers believe; or None."""
         found = look.publication(self.held.certificate.pin) if self.held else None
         return found.published_at if found else None
 
@@ -108,7 +112,7 @@ def _not_published(case: _Case) -> Iterator[Obstacle]:
         return
     for look in case.replicas:
         written_here = look.place == case.rotation.replica if case.rotation.replica else look.primary
-        if not written_here or case.publication(look) is not None:
+        if not written_here or case.holds(look):
             continue
         if look.found is None:
             yield Obstacle(case.say("obstacle.replica-unread", look.place, why=look.why), look.place)
