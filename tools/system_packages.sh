@@ -8,7 +8,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # program:package:the tests that need it
 programs='openssl:openssl:the handshakes with another TLS client
-swaks:swaks:the conversations with another SMTP client
+swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
