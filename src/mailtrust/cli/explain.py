@@ -1,7 +1,6 @@
 """`mailtrust explain`: the page of an event, in the reader's language."""
 
 import difflib
-import textwrap
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -9,8 +8,9 @@ import typer
 
 import mailtrust
 from mailtrust.cli.frame import JsonOption, given, texts
-from mailtrust.cli.output import emit, is_terminal, say, width
+from mailtrust.cli.output import emit, say, width
 from mailtrust.cli.program import application
+from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.events import catalog
 from mailtrust.core.events.explain import Page, contents, contents_as_json, explain, page_as_json
 from mailtrust.core.model.event import Event
@@ -18,6 +18,9 @@ from mailtrust.errors import BadInput
 from mailtrust.texts import Texts
 
 app = application()
+
+_PAGE, _WIDEST = 80, 100
+"""The columns of a page, where nobody says how many there are, and at most."""
 
 
 @app.command("explain", epilog="Example: mailtrust explain 12012 --lang zh")
@@ -74,7 +77,7 @@ def _show(page: Page, shelf: Texts) -> None:
         ("source", source), ("category", page.category.value), ("name", page.name),
         ("severity", shelf.label(f"severity-{page.severity.value}")),
     )  # fmt: skip
-    widest = max(_columns(shelf.label(code)) for code, _ in rows)
+    widest = max(wide(shelf.label(code)) for code, _ in rows)
     for code, value in rows:
         say(f"{_padded(shelf.label(code), widest)}  {value}")
     _section(shelf.label("message"), _paragraphs(page.text.message))
@@ -97,25 +100,17 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _bullets(texts_: Iterable[str]) -> list[str]:
-    return _spread([_wrapped(text, "  - ", "    ") for text in texts_], between="")
+    return [_wrapped(text, "  - ", "    ") for text in texts_]
 
 
-def _spread(parts: list[str], between: str = "\n") -> list[str]:
-    return [f"{part}{between if part is not parts[-1] else ''}" for part in parts]
+def _spread(parts: list[str]) -> list[str]:
+    return [f"{part}\n" for part in parts[:-1]] + parts[-1:]
 
 
 def _wrapped(text: str, first: str, rest: str) -> str:
-    """Wrapped for a terminal; a pipe gets whole paragraphs, and Chinese wraps where the terminal does."""
-    if not is_terminal() or not text.isascii():
-        return first + text.replace("\n", f"\n{rest}")
-    return textwrap.fill(text, min(width(), 100), initial_indent=first, subsequent_indent=rest,
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    """A page is read, also through a pager; programs take --json."""
+    return wrapped(text, min(width() or _PAGE, _WIDEST), first, rest)
 
 
 def _padded(text: str, columns: int) -> str:
-    return text + " " * max(0, columns - _columns(text))
-
-
-def _columns(text: str) -> int:
-    """How wide it is on a terminal: East Asian characters take two columns."""
-    return sum(2 if ord(one) > 0x2E7F else 1 for one in text)
+    return text + " " * max(0, columns - wide(text))

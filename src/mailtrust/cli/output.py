@@ -8,6 +8,7 @@ loses its control characters, so that a hostile peer cannot write on the adminis
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 DRY_RUN_SCHEMA = "mailtrust.dry-run/1"
-_PLAIN_WIDTH = 80
+_PLAIN_WIDTH, _NARROWEST = 80, 40
 
 
 def say(text: str = "", style: str = "") -> None:
@@ -82,9 +83,11 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def width() -> int:
-    """The columns that we have."""
-    return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if is_terminal() else _PLAIN_WIDTH
+def width() -> int | None:
+    """The columns to wrap sentences at, by the terminal or $COLUMNS; None where lines are to stay whole."""
+    if is_terminal() or os.environ.get("COLUMNS", "").isdigit():
+        return max(shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns, _NARROWEST)
+    return None
 
 
 def screen() -> Console:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from rich.text import Text
 
 from mailtrust.agent.look import Assessment
-from mailtrust.cli.output import is_terminal, say, width
+from mailtrust.cli.output import say, width
+from mailtrust.cli.prose import wrapped
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
 from mailtrust.texts import Texts
@@ -132,9 +132,5 @@ def _label(text: str) -> str:
 
 
 def _wrapped(lead: str, text: str) -> str:
-    if not is_terminal() or not text.isascii():
-        return lead + text
-    return textwrap.fill(
-        text, max(width(), 40), initial_indent=lead, subsequent_indent=_label(""),
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+    columns = width()
+    return lead + text if columns is None else wrapped(text, columns, lead, _label(""))
