@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import relpath
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,9 @@ from mailtrust import clock
 from mailtrust.agent.report import copies, finding_report
 from mailtrust.cli.frame import JsonOption, given, texts
 from mailtrust.cli.grid import LEGEND, grid
-from mailtrust.cli.output import emit, emit_line, is_terminal, say, screen
+from mailtrust.cli.output import emit, emit_line, is_terminal, say, screen, width
 from mailtrust.cli.program import application
+from mailtrust.cli.prose import wrapped
 from mailtrust.cli.render import brief
 from mailtrust.config import duration
 from mailtrust.errors import BadInput
@@ -83,11 +85,15 @@ def _play(story: Story, folder: Path, size: Size, *, json_output: bool) -> None:
         if json_output:
             lines.append(text)
             return
-        say(text, "bold cyan" if text.startswith("\n──") else "bold" if text.startswith("$ ") else "")
+        if text.startswith("\n──"):
+            say()
+            say(_prose(text.strip(), "   "), "bold cyan")
+        else:
+            say(text, "bold" if text.startswith("$ ") else "")
         sys.stdout.flush()
 
     began = clock.now()
-    counted = asyncio.run(play(story, folder, size, tell))
+    counted = asyncio.run(play(story, folder, size, tell, width()))
     seconds = (clock.now() - began).total_seconds()
     if json_output:
         emit({
@@ -100,12 +106,11 @@ def _play(story: Story, folder: Path, size: Size, *, json_output: bool) -> None:
         })  # fmt: skip
         return
     say()
-    say(
-        f"story {story.name}: every cause was explained, mended and checked clean, in {seconds:.0f} s",
-        "bold green",
-    )
-    say(f"mail meanwhile: {counted}")
-    say("go on: `mailtrust lab` is an organization for you to break, `mailtrust init` begins your own")
+    say(f"story {story.name}: explained, mended and checked clean, in {seconds:.0f} s", "bold green")
+    say(_prose(f"mail meanwhile: {counted}"))
+    typed = _typed()
+    say(f"go on: {typed} lab     an organization for you to break")
+    say(f"       {typed} init    your own server")
 
 
 def _stay(folder: Path, size: Size, *, json_output: bool) -> None:
@@ -149,31 +154,43 @@ def _drawn(live: Live) -> RenderableType:
             brief(finding) for finding in seen.diagnosis.findings if finding.event.code != 12108
         )
         parts += [Text(f"  {found}", "bold yellow") if found else Text("  all quiet", "green"), Text()]
-    return Group(*parts, Text(LEGEND, "dim"), Text(f"mail: {live.mail}", "bold"))
+    return Group(*parts, Text(LEGEND, "dim"), Text(f"mail: {live.mail}".replace("; ", "\n      "), "bold"))
 
 
 def _introduce(organization: Organization) -> None:
     members, replicas = organization.members, [Path(url).stem for url in organization.replicas]
     first, last = members[0], members[-1]
     config = f"mailtrust --config {first.config_name}"
+    found = () if shutil.which("mailtrust") else ((f"PATH={Path(sys.executable).parent}:$PATH", ""),)
+    lines = (
+        *found,
+        (f"cd {organization.folder}", ""),
+        (f"{config} new", "a new one, not enabled: 12012"),
+        (f"{config} check", "what is wrong, and what to type"),
+        (f"{config} fix --yes", "mend it; again once it has spread"),
+        (f"touch control/cut-{replicas[-1]}", "cut that replica's link; rm mends it"),
+        (f"touch control/stop-{last.short_name}", "stop that server; rm starts it"),
+        (f"touch control/freeze-{last.short_name}", "keep it on its old file; rm mends it"),
+        ("head -c 200 /dev/urandom > garbage", "no certificate, and published: 12022"),
+        (f"{config} directory put {first.name} garbage --yes", ""),
+    )
     say(f"{len(members)} servers, {len(replicas)} replicas, in {organization.folder}; Ctrl-C ends them.")
     say("In another terminal:", "bold")
-    for command, effect in (
-        (f"cd {organization.folder}", ""),
-        (f"{config} new", "a certificate that nobody enabled: 12012"),
-        (f"{config} check", "what is wrong, and what to type"),
-        (f"{config} fix --yes", "mend it"),
-        (f"touch control/cut-{replicas[-1]}", f"cut the replication link of {replicas[-1]}; rm mends it"),
-        (f"touch control/stop-{last.short_name}", f"stop {last.short_name}; rm starts it"),
-        (
-            f"touch control/freeze-{last.short_name}",
-            f"{last.short_name} keeps serving its old file; rm restarts it",
-        ),
-        (f"head -c 200 /dev/urandom > garbage; {config} directory put {first.name} garbage --yes", "12022"),
-    ):
-        say(f"  {command}{f'    # {effect}' if effect else ''}")
+    column = 2 + max(len(command) for command, effect in lines if effect)
+    for command, effect in lines:
+        say(f"  {command:<{column}}# {effect}" if effect else f"  {command}")
     say()
     sys.stdout.flush()
+
+
+def _prose(text: str, rest: str = "") -> str:
+    columns = width()
+    return text if columns is None else wrapped(text, columns, rest=rest)
+
+
+def _typed() -> str:
+    """The program, as it has to be typed from here."""
+    return "mailtrust" if shutil.which("mailtrust") else relpath(Path(sys.executable).with_name("mailtrust"))
 
 
 def _report(live: Live) -> dict[str, object]:

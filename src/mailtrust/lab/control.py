@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from mailtrust.lab.organization import Member, Organization
+from mailtrust.lab.member import Member
+from mailtrust.lab.organization import Organization
 
 _LOOK_EVERY_SECONDS = 0.2
 

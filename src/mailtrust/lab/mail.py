@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from mailtrust import clock
+from mailtrust.lab.member import Member
 from mailtrust.transports.hub.counters import Counters
-
-if TYPE_CHECKING:
-    from mailtrust.lab.organization import Member
 
 _EVERY = timedelta(seconds=1)
 _SETTLE_WITHIN = timedelta(seconds=15)
@@ -40,8 +37,9 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{self.sent} sent, {self.authenticated} authenticated, {self.delivered} delivered, "
-            f"{self.waiting} waiting, {self.deferred} deferred, {self.refused} refused, {self.lost} lost"
+            f"{self.sent} sent, {self.delivered} delivered, {self.waiting} waiting, {self.refused} refused, "
+            f"{self.lost} lost; {self.authenticated} authenticated, {self.deferred} times deferred and "
+            "tried again"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
@@ -25,37 +24,13 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.directory.links import Links
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.lab.mail import MailFlow
-from mailtrust.transports.hub import Hub, queue_view
+from mailtrust.lab.member import Member
+from mailtrust.transports.hub import Hub
 from mailtrust.transports.hub.settings import RetrySchedule
 
 _RETRY = RetrySchedule(first=timedelta(seconds=1), factor=1.5, longest=timedelta(seconds=5))
 # Below the range from which a kernel hands out ephemeral ports.
 _PORTS = range(20000, 32000)
-
-
-@dataclass(slots=True)
-class Member:
-    """One server of the organization."""
-
-    name: ServerName
-    config_name: str
-    """Its configuration file, relative to the lab's folder."""
-    port: int
-    home: str
-    site: Site = field(init=False)
-    hub: Hub | None = None
-
-    @property
-    def short_name(self) -> str:
-        """``hub1``."""
-        return self.name.partition(".")[0]
-
-    async def waiting(self) -> int:
-        """How many messages are in its queue, whether it runs or not."""
-        if self.hub is not None:
-            return self.hub.waiting()
-        rows = await asyncio.to_thread(queue_view, self.site.config.server.store)
-        return len({row.id for row in rows})
 
 
 @dataclass(slots=True)

@@ -41,9 +41,11 @@ def story_named(name: str) -> Story:
     return STORIES[name]
 
 
-async def play(story: Story, folder: Path, size: Size, say: Say) -> Counts:
+async def play(story: Story, folder: Path, size: Size, say: Say, columns: int | None = None) -> Counts:
     """
     Play one story to its end; what became of the mail meanwhile.
+
+    *columns*: how wide its reader's terminal is; None where there is none.
 
     Raises: StoryFailed, BadInput for an organization that is too small for it.
     """
@@ -53,9 +55,13 @@ async def play(story: Story, folder: Path, size: Size, say: Say) -> Counts:
             hint="leave --servers and --replicas away",
         )
     lag = story.lag if size.lag is None else size.lag
-    say(f"{story.title}: {size.servers} servers, {size.replicas} replicas that lag {lag.total_seconds():g} s")
     async with _living(folder, size, lag, max(story.latency, lag + timedelta(seconds=2))) as organization:
-        await story.play(Stage(organization, say))
+        stage = Stage(organization, say, columns)
+        stage.tell(
+            f"{story.title}. On this machine: {size.servers} mail servers, which send each other mail, and "
+            f"{size.replicas} replicas of their directory, which lag {lag.total_seconds():g} s."
+        )
+        await story.play(stage)
         return await organization.mail.settled()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,8 @@ from datetime import timedelta
 from typing import Any
 
 from mailtrust.errors import MailtrustError
-from mailtrust.lab.organization import Member, Organization
+from mailtrust.lab.member import Member
+from mailtrust.lab.organization import Organization
 
 Say = Callable[[str], None]
 
@@ -46,6 +48,8 @@ class Stage:
 
     organization: Organization
     say: Say
+    columns: int | None = None
+    """How wide their terminal is: what is typed here wraps as it would there."""
 
     def tell(self, text: str) -> None:
         """A sentence of the narrator."""
@@ -61,6 +65,7 @@ class Stage:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mailtrust", *typed[1:],
             cwd=self.organization.folder,
+            env=dict(os.environ) | ({"COLUMNS": str(self.columns)} if self.columns else {}),
             stdout=asyncio.subprocess.PIPE,
             stderr=None if json_output else asyncio.subprocess.STDOUT,
             stdin=asyncio.subprocess.DEVNULL,

@@ -20,8 +20,12 @@ class Story:
     latency: timedelta = timedelta(minutes=15)
 
 
-async def the_seeds_page(stage: Stage) -> None:
+async def missing_in_the_directory(stage: Stage) -> None:
     """12012 by each of its causes, one after the other."""
+    stage.tell(
+        "12012 says: the certificate that a server has installed is not the one that the directory "
+        "publishes for it, so its peers will not believe it. There are four ways to get there."
+    )
     await _not_enabled(stage)
     await _no_certificate(stage)
     await _not_written(stage)
@@ -33,7 +37,7 @@ async def _not_enabled(stage: Stage) -> None:
     stage.tell("12012, cause 1: not-enabled. A new certificate is installed on hub1, and nobody enables it.")
     await stage.must(hub1, "new")
     await stage.expect(hub1, 12012, "not-enabled")
-    stage.tell("The mending: what check says is to be typed.")
+    stage.tell("The mending: what check said is to be done.")
     await stage.mend(hub1)
 
 
@@ -49,7 +53,10 @@ async def _no_certificate(stage: Stage) -> None:
 async def _not_written(stage: Stage) -> None:
     organization = stage.organization
     hub3, primary = organization.members[2], organization.replicas[0]
-    stage.tell("12012, cause 3: not-written. hub3 enables one, and the primary comes back from a backup.")
+    stage.tell(
+        "12012, cause 3: not-written. hub3 enables a new certificate, and then the primary replica, "
+        "where that was written, comes back from an older backup."
+    )
     organization.cut_all()
     with organization.restored_afterwards(primary):
         await stage.renew(hub3)
@@ -62,11 +69,14 @@ async def _not_written(stage: Stage) -> None:
 async def _overdue(stage: Stage) -> None:
     organization = stage.organization
     hub2, home = organization.members[1], organization.replicas[1]
-    stage.tell("12012, cause 4: overdue. hub2 enables one, and the link to its home replica is cut.")
+    stage.tell(
+        "12012, cause 4: overdue. hub2 enables a new certificate, and the link to its home, "
+        "the replica that it reads, is cut."
+    )
     organization.cut(home)
     await stage.renew(hub2)
     await stage.expect(hub2, 12012, "overdue", within=organization.latency + timedelta(seconds=30))
-    stage.tell("The mending: write the same entry at home.")
+    stage.tell("The mending: publish the same certificate at home as well.")
     await stage.mend(hub2)
     organization.heal(home)
 
@@ -161,7 +171,7 @@ async def second_enable(stage: Stage) -> None:
 STORIES: Mapping[str, Story] = {
     story.name: story
     for story in (
-        Story("12012", "The seed's page, cause by cause", the_seeds_page, latency=timedelta(seconds=8)),
+        Story("12012", "Event 12012, cause by cause", missing_in_the_directory, latency=timedelta(seconds=8)),
         Story("replicating", "On its way, then quiet", replicating, lag=timedelta(seconds=4)),
         Story("stale-process", "A process that serves the old file", stale_process),
         Story("stranger", "A stranger's key on our entry", stranger),
