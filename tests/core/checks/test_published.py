@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Slot
-from tests.core.checks.judge import codes, judged, the
+from tests.core.checks.judge import codes, judged, silenced, the
 from tests.make import (
     DC1,
     DC2,
@@ -18,6 +18,7 @@ from tests.make import (
     a_store,
     a_view,
     an_unread_store,
+    days,
     garbage,
     installed,
 )
@@ -62,6 +63,14 @@ def test_a_key_beside_ours_that_we_never_had_is_a_stranger() -> None:
 
     assert found.action == f"mailtrust withdraw {STRANGER.fingerprint[:12]}"
     assert (found.place, found.server) == (DC1, HUB1)
+
+
+def test_a_stranger_is_not_also_on_its_way() -> None:
+    """To wait, or to unite the replicas, would bring it to all of them."""
+    view = a_view(current(), a_replica(DC1, OURS, STRANGER), a_replica(DC2, OURS))  # type: ignore[arg-type]
+
+    assert silenced(judged(view)) == [(12102, 12106)]
+    assert silenced(judged(view, now=NOON - days(1))) == [(12101, 12106)]
 
 
 def test_what_was_already_withdrawn_is_no_stranger() -> None:

@@ -68,7 +68,7 @@ def test_what_is_being_withdrawn_is_not_late() -> None:
     still = a_replica(DC3, OURS)
 
     assert 12102 not in codes(judged(a_view(STORE, a_replica(DC1, OURS, NEWER), gone, still)))
-    assert 12102 in codes(judged(a_view(STORE, a_replica(DC1, OURS, NEWER), still)))
+    assert 12102 in codes(judged(a_view(a_replica(DC1, OURS, NEWER), still)))
 
 
 def test_a_replica_that_held_it_and_forgot_went_back() -> None:

@@ -80,6 +80,10 @@ def _waits(_: Finding, __: Finding, case: Case) -> bool:
     return case.plan is not None and case.plan.action is None
 
 
+def _same_certificate(cause: Finding, consequence: Finding, _: Case) -> bool:
+    return cause.values["fingerprint"] == consequence.values["fingerprint"]
+
+
 def _at_home(cause: Finding, _: Finding, case: Case) -> bool:
     return case.home is not None and cause.place == case.home.place
 
@@ -96,6 +100,10 @@ PRECEDENCE: tuple[Precedence, ...] = (
     Precedence(catalog.CERTIFICATE_MISSING, catalog.TLS_NOT_OFFERED, _nothing_is_current),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.ROTATION_BLOCKED),
     Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT),
+    # Whoever mends these would bring the stranger to every replica.
+    Precedence(catalog.STRANGER_PUBLISHED, catalog.REPLICATING, _same_certificate),
+    Precedence(catalog.STRANGER_PUBLISHED, catalog.REPLICA_BEHIND, _same_certificate),
+    Precedence(catalog.STRANGER_PUBLISHED, catalog.REPLICA_WENT_BACK, _same_certificate),
     # Nothing is made anew while a good one is on its way.
     Precedence(catalog.REPLICATING, catalog.NOT_IN_STORE, _at_home),
     Precedence(catalog.REPLICATING, catalog.ROTATION_BLOCKED, _waits),
