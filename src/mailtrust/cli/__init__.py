@@ -7,12 +7,14 @@ when it is typed, so that `mailtrust --help` need not load what only one of them
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 
 from mailtrust.cli import frame
+from mailtrust.cli.output import warn, write_as_it_can
 from mailtrust.cli.program import program
 from mailtrust.errors import MailtrustError
 
@@ -24,6 +26,7 @@ def main() -> None:
     if not sys.warnoptions:
         # A library's advice to its programmers, as on a certificate without a serial number, is no finding.
         warnings.simplefilter("ignore")
+    _open_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -34,15 +37,38 @@ def run(arguments: Sequence[str]) -> int:
     0 done, or nothing to do; 1 failed, and said why; 2 wrong syntax.  `check` is a monitoring plugin and
     exits 3 where it cannot judge.  130: interrupted.
     """
+    write_as_it_can()
     invocation = frame.Invocation.of(arguments)
     try:
         code = _run(arguments, invocation)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; say nothing, not even when Python closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    return code
+        # Whoever read our output has seen enough; say nothing.
+        _write_no_more()
+    except OSError as error:
+        _write_no_more()
+        warn(f"mailtrust: the output cannot be written: {(error.strerror or str(error)).lower()}")
+    else:
+        return code
+    return 3 if invocation.is_check else 1
+
+
+def _write_no_more() -> None:
+    # Not even when Python closes the stream.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _is_of_output(error: Exception) -> bool:
+    """True for what only writing can raise; where we write files ourselves, it has a sentence of ours."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _open_closed_streams() -> None:
+    """Python has no stream where a descriptor was closed (`>&-`): what is written goes nowhere."""
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def _run(arguments: Sequence[str], invocation: frame.Invocation) -> int:
@@ -60,7 +86,7 @@ def _run(arguments: Sequence[str], invocation: frame.Invocation) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # nobody shall meet a traceback at three in the morning
-        if os.environ.get("MAILTRUST_DEBUG"):
+        if os.environ.get("MAILTRUST_DEBUG") or _is_of_output(error):
             raise
         invocation.tell(frame.unexpected(error))
         return 3 if invocation.is_check else 1

@@ -7,6 +7,8 @@ loses its control characters, so that a hostile peer cannot write on the adminis
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import shutil
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 DRY_RUN_SCHEMA = "mailtrust.dry-run/1"
 _PLAIN_WIDTH, _NARROWEST = 80, 40
+_AS_IT_CAN = "mailtrust.as-it-can"
+_STAND_INS = {"●": "#", "·": ".", "…": "...", "→": "->", "\N{REPLACEMENT CHARACTER}": "?"}
+"""Never `?` for what is there: in the grid that means that nobody could look."""
 
 
 def say(text: str = "", style: str = "") -> None:
@@ -78,6 +83,14 @@ def clean(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
+def write_as_it_can() -> None:
+    """Let standard output and standard error write what their encoding lacks with what it has."""
+    codecs.register_error(_AS_IT_CAN, _stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_AS_IT_CAN)
+
+
 def is_terminal() -> bool:
     """True where somebody reads what we write, as we write it."""
     return sys.stdout.isatty()
@@ -105,3 +118,13 @@ def _console(stream: TextIO) -> Console:
 
 def _speaks_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(one: str) -> str:
+    return _STAND_INS.get(one) or one.encode("ascii", "backslashreplace").decode("ascii")
