@@ -142,6 +142,21 @@ def test_a_withdrawn_current_certificate_needs_a_new_one() -> None:
     assert "missing.withdrawn" in phrases(found)
 
 
+def test_a_withdrawal_that_has_not_arrived_everywhere_is_no_replication() -> None:
+    """Another replica still shows it; waiting would not bring it to home, and silence would be green."""
+    gone = {OURS.fingerprint: NOON - minutes(5)}
+    view = a_view(
+        a_store(installed(OURS, Slot.CURRENT)),
+        a_replica(DC1, withdrawn=gone),
+        a_replica(DC2, OURS),
+        acts=(enabled(OURS),),
+    )
+    found = the(12012, judged(view))
+
+    assert (found.cause, found.action) == ("not-written", "mailtrust new")
+    assert ruled_out(found)["overdue"] == "ruled-out.withdrawn"
+
+
 def test_with_an_unread_replica_the_cause_stays_open() -> None:
     """It may stand where we cannot look: neither lost nor late is proven."""
     view = a_view(

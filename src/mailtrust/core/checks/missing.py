@@ -54,6 +54,12 @@ class _Missing:
         return tuple(look for look in self.case.replicas if look.found is None)
 
     @property
+    def withdrawn_at(self) -> tuple[datetime, ...]:
+        """When it was taken out for good, by every replica that knows of it."""
+        name = self.certificate.fingerprint
+        return tuple(look.withdrawn[name] for look in self.case.readable if name in look.withdrawn)
+
+    @property
     def older(self) -> tuple[Said, ...]:
         """What goes on working meanwhile: the current certificate, where it is another one."""
         current = self.case.current
@@ -108,7 +114,8 @@ def _no_certificate(case: Case, home: ReplicaSighting) -> Finding:
 def _not_published(missing: _Missing) -> Iterator[Finding]:
     case, certificate = missing.case, missing.certificate
     published_at = case.published_at(certificate.pin)
-    if published_at is not None:
+    # A replica that the withdrawal has not reached yet still shows it; home will not get it any more.
+    if published_at is not None and not missing.withdrawn_at:
         # Within the latency it is on its way, and 12101 says so.
         if case.now >= published_at + case.policy.latency:
             yield _overdue(missing, published_at)
@@ -131,9 +138,7 @@ def _not_published(missing: _Missing) -> Iterator[Finding]:
 
 def _enabled_and_nowhere(missing: _Missing) -> Iterator[Finding]:
     case, certificate, act = missing.case, missing.certificate, missing.enabled
-    gone = [
-        at for look in case.readable for name, at in look.withdrawn.items() if name == certificate.fingerprint
-    ]
+    gone = missing.withdrawn_at
     enabled = _enabled_evidence(missing, act)
     since = act.done_at if act else None
     if gone:
@@ -207,7 +212,9 @@ def _ruled_out(missing: _Missing, cause: str) -> Iterator[RuledOut]:
             NOT_WRITTEN, missing.say("ruled-out.published" if published else "ruled-out.not-tried")
         )
     if cause != OVERDUE:
-        yield RuledOut(OVERDUE, missing.say("ruled-out.nowhere"))
+        yield RuledOut(
+            OVERDUE, missing.say("ruled-out.withdrawn" if missing.withdrawn_at else "ruled-out.nowhere")
+        )
 
 
 def _duration(seconds: float) -> str:
