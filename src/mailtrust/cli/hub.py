@@ -46,7 +46,7 @@ def hub(context: typer.Context, *, json_output: JsonOption = False) -> None:
 
 @app.command(epilog="Example: mailtrust hub queue --json")
 def queue(context: typer.Context, *, json_output: JsonOption = False) -> None:
-    """Show what waits in the queue, the oldest first, and what it waits for."""
+    """Show what waits in the queue, oldest first, and what it waits for."""
     rows = queue_view(session(context).config().server.store)
     if json_output:
         emit({"schema": QUEUE_SCHEMA, "messages": [_report(row) for row in rows]})

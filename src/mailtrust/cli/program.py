@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,9 +67,27 @@ WORDS = {word.name: word for _, words in SECTIONS for word in words}
 EPILOG = "Every command has --help with an example, and --json. Documentation: docs/index.md."
 
 
-def application() -> typer.Typer:
-    """An empty application for one command's file."""
-    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+class _Command(typer.core.TyperCommand):
+    """A command whose help can be copied: no braces around its arguments, its example in one line."""
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """What may be typed, in its order."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        """The example, however long."""
+        formatter.write_paragraph()
+        formatter.write(f"  {self.epilog}\n")
+
+
+class _Application(typer.Typer):
+    def command(self, name: str | None = None, *, epilog: str) -> Callable[..., Any]:  # type: ignore[override]
+        return super().command(name, cls=_Command, epilog=epilog)
+
+
+def application() -> _Application:
+    """An empty application for one command's file; each command of it has an example."""
+    return _Application(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 class _Program(typer.core.TyperGroup):
