@@ -34,6 +34,19 @@ def write(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
+def make_folder(path: Path) -> None:
+    """
+    Make a folder that others may look into, whatever the umask; one that is there stays as it is.
+
+    Raises: OSError.
+    """
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        return
+    path.chmod(0o755)
+
+
 def sync_folder(folder: Path) -> None:
     """Put the names in *folder* on disk.  Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

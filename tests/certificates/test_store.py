@@ -121,6 +121,7 @@ def test_the_public_half_holds_no_key_and_is_for_everybody(store: Store) -> None
     [public] = (store.folder / "certificates").glob("*.crt")
     assert b"PRIVATE" not in public.read_bytes()
     assert stat.S_IMODE(public.stat().st_mode) == 0o644
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (store.folder, public.parent)} == {0o755}
 
 
 def test_a_key_file_that_others_can_read_is_named(store: Store) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
+from mailtrust import durable
 from mailtrust.errors import StoreUnavailable
 
 Work = Callable[[sqlite3.Connection], "_Result"]
@@ -96,7 +97,7 @@ class JournalFile:
             return result
 
     def _make(self) -> None:
-        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        durable.make_folder(self.path.parent)
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
         except FileExistsError:

@@ -267,8 +267,8 @@ class Store:
     def _changing(self) -> Iterator[None]:
         """The folders are there, nobody else changes them, and what a crash left over is completed."""
         with custody.in_our_words(self.folder, "written"):
-            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._certificates.mkdir(mode=0o755, exist_ok=True)
+            durable.make_folder(self.folder)
+            durable.make_folder(self._certificates)
             with custody.only_one(self._certificates):
                 self._complete()
                 yield
