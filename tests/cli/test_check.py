@@ -149,6 +149,27 @@ def test_fix_makes_a_first_certificate_current(desk: Desk) -> None:
     assert desk.published()["dc1"] == [made]
 
 
+def test_fix_is_not_done_where_home_cannot_be_read(desk: Desk) -> None:
+    """Nothing to mend from here is not the same as well."""
+    desk.enabled()
+    desk.damage("dc2")
+
+    ran = desk.type("fix", "--yes")
+
+    assert (ran.code, ran.out.splitlines()[0]) == (1, "there is nothing to mend from here")
+
+
+def test_a_store_that_cannot_be_read_is_not_quiet(desk: Desk) -> None:
+    """Who reads past the first line must not find there that the copies agree."""
+    desk.enabled()
+    (desk.folder / "store" / "certificates" / "slots.json").write_text("{", encoding="utf-8")
+
+    ran = desk.type("check")
+
+    assert ran.code == 3
+    assert "the copies agree" not in ran.out
+
+
 def test_fix_says_what_it_would_do_and_does_nothing(desk: Desk) -> None:
     made = desk.made()
 

@@ -14,6 +14,7 @@ from mailtrust.cli.output import emit, say
 from mailtrust.cli.program import application
 from mailtrust.cli.render import show_finding
 from mailtrust.config import Config
+from mailtrust.core.checks import Verdict
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Severity
 from mailtrust.core.model.plan import Action, Install, Present, Publish, Replicate, Restrict, Withdraw
@@ -35,7 +36,7 @@ def fix(
     """
     Mend what `check` finds and can be mended from here, then look again.
 
-    Exits 1 where an error is left.
+    Exits 1 where an error is left, or where it cannot be told.
     """
     here = session(context)
     code = asyncio.run(_fix(here, here.config(), json_output=json_output, yes=yes, dry_run=dry_run))
@@ -118,4 +119,4 @@ def _report(
 
 
 def _exit_code(seen: Assessment) -> int:
-    return int(any(one.severity is Severity.ERROR for one in seen.diagnosis.findings))
+    return int(seen.verdict in (Verdict.ERROR, Verdict.UNKNOWN))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mailtrust.agent.look import Assessment
 from mailtrust.cli.output import say, width
-from mailtrust.cli.prose import wrapped
+from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
 from mailtrust.texts import Texts
@@ -57,7 +57,7 @@ def show_assessment(seen: Assessment, shelf: Texts, typed: Typed) -> None:
         show_finding(finding, shelf, typed)
         explained = [one.finding for one in seen.diagnosis.silenced if one.explained_by is finding]
         _field(shelf.label("explains"), [brief(one) for one in explained])
-    if not seen.diagnosis.findings:
+    if not seen.diagnosis.findings and seen.verdict is not Verdict.UNKNOWN:
         say(shelf.label("all-quiet"))
     for finding in seen.acknowledged:
         say(f"acknowledged: {brief(finding)}", "dim")
@@ -128,7 +128,7 @@ def _field(label: str, values: Iterable[str]) -> None:
 
 
 def _label(text: str) -> str:
-    return f"  {text:<6}  " if text.isascii() else f"  {text}  "
+    return f"  {text}{' ' * (6 - wide(text))}  "
 
 
 def _wrapped(lead: str, text: str) -> str:
