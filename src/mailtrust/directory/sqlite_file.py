@@ -8,6 +8,7 @@ the file: closing any other descriptor of it would drop the locks of every conne
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -168,6 +169,8 @@ class ReplicaFile:
         except sqlite3.Error as error:
             raise self._said(error, writing=writing) from error
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _kind(writing=writing)("its disk is full", hint=_ROOM) from error
             reason = (error.strerror or str(error)).lower()
             raise _kind(writing=writing)(f"{self.path.name}: {reason}", hint=_RIGHTS) from error
 
