@@ -85,7 +85,12 @@ def _show(page: Page, shelf: Texts) -> None:
     _section(shelf.label("conditions"), _bullets(page.text.conditions))
     _section(shelf.label("causes"), _bullets(f"{cause}: {why}" for cause, why in page.text.causes.items()))
     _section(shelf.label("user-action"), _bullets(page.text.user_action))
-    _section(shelf.label("see-also"), _bullets(page.text.see_also))
+    _section(shelf.label("see-also"), _bullets(_titled(one, shelf) for one in page.text.see_also))
+
+
+def _titled(reference: str, shelf: Texts) -> str:
+    known = reference.isdecimal() and int(reference) in catalog.BY_CODE
+    return f"{reference}  {shelf.page(int(reference)).title}" if known else reference
 
 
 def _section(title: str, lines: list[str]) -> None:

@@ -189,7 +189,7 @@ def _overdue(missing: _Missing, published_at: datetime) -> Finding:
             start=when(published_at),
             latency=_duration(case.policy.latency.total_seconds()),
             deadline=when(deadline),
-            late=_duration((case.now - deadline).total_seconds()),
+            late=_duration(max(1, (case.now - deadline).total_seconds())),
         ),
         since=deadline,
         action=enable_command(certificate.fingerprint, missing.home.place) if mendable else None,
