@@ -8,16 +8,16 @@ import typer
 from mailtrust.agent import act
 from mailtrust.agent.look import Assessment
 from mailtrust.agent.report import finding_report
-from mailtrust.agent.site import open_site
+from mailtrust.agent.site import Site, open_site
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, session, texts
 from mailtrust.cli.output import emit, say
 from mailtrust.cli.program import application
-from mailtrust.cli.render import show_finding
+from mailtrust.cli.render import first_line, place_name, show_finding
 from mailtrust.config import Config
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Severity
-from mailtrust.core.model.plan import Action, Install, Present, Publish, Replicate, Restrict, Withdraw
+from mailtrust.core.model.plan import Action, Install, Phase, Present, Publish, Replicate, Restrict, Withdraw
 from mailtrust.texts import Texts
 
 app = application()
@@ -64,6 +64,7 @@ async def _fix(here: Session, config: Config, *, json_output: bool, yes: bool, d
             for action in done:
                 say(f"done: {describe_action(action)}", "green")
             _tell_rest(here, seen, shelf)
+            _tell_end(here, site, seen)
         return _exit_code(seen)
 
 
@@ -91,6 +92,8 @@ def describe_action(action: Action) -> str:
 def _tell_plan(planned: tuple[Action, ...]) -> None:
     for number, action in enumerate(planned, 1):
         say(f"{number}. {describe_action(action)}")
+    if any(isinstance(action, Publish) for action in planned):
+        say("   and make it current, once every replica that can be read has it")
     if not planned:
         say("there is nothing to mend from here")
 
@@ -104,6 +107,16 @@ def _tell_rest(here: Session, seen: Assessment, shelf: Texts) -> None:
     for finding in left:
         say()
         show_finding(finding, shelf, here.typed)
+
+
+def _tell_end(here: Session, site: Site, seen: Assessment) -> None:
+    """What is still to come, and the verdict as `check` has it."""
+    step = seen.plans.get(site.server)
+    if step is not None and step.phase in (Phase.PUBLISH, Phase.SPREAD):
+        for obstacle in step.obstacles:
+            say(f"not there yet: {place_name(obstacle.place)}", "yellow")
+        say(f"once it is there: {here.command('fix')}")
+    say(first_line(seen).partition(" | ")[0])
 
 
 def _report(
