@@ -8,10 +8,12 @@ import sys
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mailtrust.core.model.certificate import fingerprint_of, short
 from tests.cli.desk import HUB1, Desk
-from tests.make import a_certificate
+from tests.make import a_certificate, a_key, an_x509
 
 SECONDS = 30
 
@@ -151,3 +153,23 @@ def test_put_says_what_it_cannot_use(desk: Desk, arguments: list[str], sentence:
 
     assert ran.code == 1
     assert sentence in ran.err
+
+
+@pytest.mark.parametrize("kind", ["PEM", "DER", "encrypted PEM", "PKCS#12"])
+def test_a_private_key_is_never_put_into_the_directory(desk: Desk, kind: str) -> None:
+    """Everybody may read it, and what was published once is known for ever."""
+    key, secret = a_key("a", "p256"), serialization.BestAvailableEncryption(b"secret")
+    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    content = {
+        "PEM": key.private_bytes(serialization.Encoding.PEM, pkcs8, plain),
+        "DER": key.private_bytes(serialization.Encoding.DER, pkcs8, plain),
+        "encrypted PEM": key.private_bytes(serialization.Encoding.PEM, pkcs8, secret),
+        "PKCS#12": pkcs12.serialize_key_and_certificates(None, key, an_x509(HUB1), None, secret),
+    }
+    (desk.folder / "value").write_bytes(content[kind])
+
+    ran = desk.type("directory", "put", HUB1, "value", "--yes")
+
+    assert ran.code == 1
+    assert "value holds a private key, and everybody may read the directory: nothing was put" in ran.err
+    assert not list(desk.folder.glob("dc?.db"))

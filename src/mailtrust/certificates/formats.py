@@ -25,6 +25,7 @@ from mailtrust.errors import BadInput, KeyMismatch, NotACertificate, WrongPasswo
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----", re.DOTALL)
 _CANNOT_BE_READ = (ValueError, TypeError, UnsupportedAlgorithm)
+_A_KEY = "a key"
 _KINDS_HINT = "PEM, DER, PKCS#12 (.pfx, .p12) and PKCS#7 (.p7b) are read"
 # PFX ::= SEQUENCE { version INTEGER {v3(3)}, … } (RFC 7292 section 4)
 _PKCS12_VERSION = b"\x02\x01\x03"
@@ -86,6 +87,18 @@ def read(data: bytes, password: bytes | None = None) -> Contents:
             "the file holds a key and no certificate", hint="put the certificate into the same file"
         )
     return found
+
+
+def holds_key(data: bytes) -> bool:
+    """True where a private key is in *data*, alone or beside a certificate, open or behind a password."""
+    if b"PRIVATE KEY-----" in _as_bytes(data):
+        return True
+    try:
+        return read(data).key is not None
+    except WrongPassword:
+        return True
+    except NotACertificate:
+        return _other_kind(data) == _A_KEY
 
 
 def read_key(pem: bytes) -> PrivateKey:
@@ -242,7 +255,7 @@ def _other_kind(data: bytes) -> str:
     attempts: tuple[tuple[str, Callable[[bytes], object]], ...] = (
         ("a request", x509.load_der_x509_csr),
         ("a revocation list", x509.load_der_x509_crl),
-        ("a key", lambda one: serialization.load_der_private_key(one, None)),
+        (_A_KEY, lambda one: serialization.load_der_private_key(one, None)),
         ("a public key", serialization.load_der_public_key),
     )
     for kind, attempt in attempts:

@@ -14,6 +14,7 @@ from rich.text import Text
 from mailtrust import clock
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import Site, open_site
+from mailtrust.certificates.formats import holds_key
 from mailtrust.cli.files import read_file
 from mailtrust.cli.frame import (
     DryRunOption,
@@ -136,6 +137,11 @@ def put(
     name, value = server_name(server), read_file(file)
     if not value:
         raise BadInput(f"{file} is empty: there is nothing to put")
+    if holds_key(value):
+        raise BadInput(
+            f"{file} holds a private key, and everybody may read the directory: nothing was put",
+            hint=f"put the certificate alone: openssl x509 -in {file} -outform der -out {server}.cer",
+        )
     url = replica_url(config, replica) if replica else None
     digest, what = fingerprint_of(value), _described(value)
     place = url or config.directory.primary
