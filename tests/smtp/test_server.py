@@ -229,6 +229,26 @@ def test_recipients_are_judged_one_by_one_and_counted() -> None:
     assert codes(session) == ["250", "250", "550", "250", "452"]
 
 
+def test_a_long_list_with_wrong_addresses_in_it_reaches_the_others() -> None:
+    """A list of a thousand is one mail, and eleven addresses that moved must not keep it from the rest."""
+    session = a_greeted(ServerLimits(recipients=1000))
+    session.receive(b"MAIL FROM:<a@a.test>\r\n")
+    session.next_event()
+    session.admit(lambda to: Answer(550, "5.7.1", "no relay") if to.endswith("@far.test") else None)
+
+    wrong = b"".join(b"RCPT TO:<a%d@far.test>\r\n" % number for number in range(300))
+    right = b"".join(b"RCPT TO:<a%d@b.test>\r\n" % number for number in range(1050))
+    events = tell(session, wrong + right + b"DATA\r\nHello.\r\n.\r\n")
+
+    assert [len(event.recipients) for event in events if isinstance(event, MessageReceived)] == [1000]
+
+
+def test_an_endless_list_ends_the_session() -> None:
+    session = a_greeted(ServerLimits(recipients=2, chatter=20))
+
+    assert tell(session, b"MAIL FROM:<a@a.test>\r\n" + b"RCPT TO:<b@b.test>\r\n" * 30)[-1] == Ended()
+
+
 def test_what_arrives_while_we_wait_is_kept() -> None:
     """Pipelining must not overtake the disk."""
     session = a_greeted()

@@ -28,7 +28,7 @@ class ServerLimits:
     command_bytes: int = 2048
     errors: int = 10
     chatter: int = 200
-    """Commands without a stored message between them."""
+    """Commands without a stored message between them; a mail's recipients are none, within reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class _Mail:
     eight_bit: bool
     judge: RecipientJudge | None = None
     recipients: dict[str, None] = field(default_factory=dict)
+    asked: int = 0
+    """Recipients that were named, taken or not."""
 
 
 _DONE = range(200, 300)
@@ -324,6 +326,10 @@ class ServerSession:
         mail = self._mail
         if mail is None or mail.judge is None:
             return self._mistake(_SEQUENCE)
+        mail.asked += 1
+        if mail.asked <= 2 * self._limits.recipients:
+            # Whoever names many, and hears of some that they are wrong, still has mail for the others.
+            self._chatter -= 1
         given = path(argument, b"TO")
         if given is None:
             return self._mistake(_SYNTAX)
@@ -336,7 +342,8 @@ class ServerSession:
             return None
         refusal = mail.judge(given.address)
         if refusal is not None:
-            return self._mistake(refusal)
+            self._output += refusal.line()
+            return None
         mail.recipients[given.address] = None
         self._output += _RECIPIENT_OK
         return None
