@@ -46,6 +46,17 @@ def test_what_was_replaced_can_be_withdrawn(desk: Desk) -> None:
     assert "still shown by dc2, dc3 until the withdrawal arrives there" in ran.out
 
 
+@pytest.mark.parametrize("option", ["--yes", "--dry-run", "--json"])
+def test_what_is_published_is_not_removed_and_nobody_is_asked_in_vain(desk: Desk, option: str) -> None:
+    old = replaced(desk)
+
+    ran = desk.type("remove", old[:8], option)
+
+    assert ran.code == 1
+    assert f"{short(old)} is published at" in ran.said
+    assert "The question was" not in ran.said
+
+
 def test_withdrawing_again_changes_nothing(desk: Desk) -> None:
     old = replaced(desk)
     desk.must("withdraw", old, "--yes")

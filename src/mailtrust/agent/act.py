@@ -190,10 +190,11 @@ async def withdraw(site: Site, value: Withdraw, *, dry_run: bool = False) -> tup
     return unseen
 
 
-async def remove(site: Site, fingerprint: Fingerprint) -> None:
+async def remove(site: Site, fingerprint: Fingerprint, *, dry_run: bool = False) -> None:
     """
     Take a certificate and its key out of the store.
 
+    With *dry_run* it only looks whether that may be done.
     Raises: Refused where it is current, presented or published, or where that cannot be seen.
     """
     view, _ = await look(site, OWN)
@@ -216,6 +217,8 @@ async def remove(site: Site, fingerprint: Fingerprint) -> None:
                 f"whether {wire.place} presents {short(fingerprint)} cannot be seen: {wire.why}",
                 hint="start the server, or take the endpoint out of `server.listeners`",
             )
+    if dry_run:
+        return
     await asyncio.to_thread(site.store.remove, fingerprint)
     _record(site, Act("remove", site.server, fingerprint, clock.now()))
 

@@ -33,18 +33,19 @@ def remove(
     """
     config = session(context).config()
     found = Store(config.server.store).find(certificate)
+    asyncio.run(_remove(config, found.certificate.fingerprint, dry_run=True))
     if dry_run:
         what = describe(found.certificate)
         foretell(f"would remove {what} from {config.server.store}", json_output=json_output)
         return
     confirm(f"Remove {describe(found.certificate)} and its key for good?", yes=yes)
-    asyncio.run(_remove(config, found.certificate.fingerprint))
+    asyncio.run(_remove(config, found.certificate.fingerprint, dry_run=False))
     if json_output:
         emit(certificate_report(found))
     else:
         say(f"removed {describe(found.certificate)}", "green")
 
 
-async def _remove(config: Config, fingerprint: Fingerprint) -> None:
+async def _remove(config: Config, fingerprint: Fingerprint, *, dry_run: bool) -> None:
     async with open_site(config) as site:
-        await act.remove(site, fingerprint)
+        await act.remove(site, fingerprint, dry_run=dry_run)
