@@ -15,7 +15,6 @@ from mailtrust.core.model.sighting import Installed, Slot
 __all__ = ["certificate_report", "describe", "in_full", "key_of", "table"]
 
 _SLOT_STYLE = {Slot.CURRENT: "bold green", Slot.NEXT: "cyan", Slot.PREVIOUS: "dim", Slot.NONE: ""}
-_SLOT_SYMBOL = {Slot.CURRENT: "●", Slot.NEXT: "◐", Slot.PREVIOUS: "○", Slot.NONE: "·"}
 
 
 def key_of(certificate: Certificate) -> str:
@@ -54,12 +53,11 @@ def in_full(installed: Installed, now: datetime) -> list[tuple[str, str]]:
 def table(certificates: tuple[Installed, ...], now: datetime) -> Table:
     """The store's certificates, one line each, within 80 columns."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("", "slot", "certificate", "name", "key", "until", ""):
+    for title in ("slot", "certificate", "name", "key", "until", ""):
         grid.add_column(title, overflow="ellipsis" if title == "name" else "fold", no_wrap=True)
     for one in certificates:
         leaf = one.certificate
         grid.add_row(
-            _SLOT_SYMBOL[one.slot],
             Text(one.slot.value, _SLOT_STYLE[one.slot]),
             short(leaf.fingerprint),
             Text(clean(leaf.names[0]) if leaf.names else "-"),
