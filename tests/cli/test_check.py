@@ -199,7 +199,7 @@ def test_acknowledged_events_do_not_count_and_stay_on_record(desk: Desk) -> None
 
     assert (ran.code, ran.json["verdict"], events(ran)) == (0, "ok", [])
     assert [one["event"] for one in ran.json["acknowledged"]] == [12012]
-    assert "it is being rebuilt" in desk.must("events").out
+    assert "12012 of every server: it is being rebuilt" in desk.must("events").out
 
 
 def test_what_opened_and_closed_is_in_the_journal(desk: Desk) -> None:

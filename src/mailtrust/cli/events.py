@@ -11,8 +11,10 @@ from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
-from mailtrust.cli.output import emit, emit_line, say
+from mailtrust.cli.output import emit, emit_line, say, width
 from mailtrust.cli.program import application
+from mailtrust.cli.prose import wrapped
+from mailtrust.cli.render import LETTER, STYLE, brief
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import server_name
@@ -21,12 +23,7 @@ from mailtrust.texts import Texts
 app = application()
 
 _LOOK_AGAIN_AFTER_SECONDS = 1.0
-_STYLE = {
-    EntryKind.OPENED: "red",
-    EntryKind.CHANGED: "yellow",
-    EntryKind.CLOSED: "green",
-    EntryKind.RAISED: "magenta",
-}
+_KIND = len("changed")
 
 
 @app.command(epilog="Example: mailtrust events --event 12012 --since 2d")
@@ -86,11 +83,28 @@ def _write(found: Iterable[Entry], shelf: Texts, *, json_output: bool) -> None:
         if json_output:
             emit_line(entry_report(entry, shelf))
             continue
-        event = f"{entry.event.code} " if entry.event else ""
-        cause = f"{entry.cause}: " if entry.cause else ""
+        lead = f"{when(entry.at)}  {entry.kind.value:<{_KIND}}  "
         again = f" (and {entry.suppressed} times more before)" if entry.suppressed else ""
-        head = f"{when(entry.at)}  {entry.kind.value:<12}  {event}"
-        say(f"{head}{cause}{_message(entry, shelf)}{again}", _STYLE.get(entry.kind, ""))
+        text = f"{_what(entry, shelf)}{again}"
+        columns = width()
+        say(
+            lead + text if columns is None else wrapped(text, columns, lead, " " * len(lead)),
+            "green" if entry.kind is EntryKind.CLOSED else STYLE[entry.severity] if entry.severity else "",
+        )
+
+
+def _what(entry: Entry, shelf: Texts) -> str:
+    """In a line: a finding by its title, and in full what only a transport saw."""
+    finding = entry.finding
+    if entry.kind is EntryKind.ACKNOWLEDGED and entry.event is not None:
+        return f"{entry.event.code} of {entry.server or 'every server'}: {entry.note}"
+    if finding is None:
+        return _message(entry, shelf)
+    head = f"{LETTER[finding.severity]} {brief(finding)}"
+    if entry.kind is EntryKind.RAISED:
+        return f"{head}: {_message(entry, shelf)}"
+    name = finding.values.get("fingerprint", "-").strip("-")
+    return f"{head}: {shelf.page(finding.event.code).title}{f' ({name})' if name else ''}"
 
 
 def _message(entry: Entry, shelf: Texts) -> str:

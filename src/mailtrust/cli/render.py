@@ -24,8 +24,8 @@ _VERDICT_STYLE = {
     Verdict.OK: "bold green", Verdict.WARNING: "bold yellow", Verdict.ERROR: "bold red",
     Verdict.UNKNOWN: "bold magenta",
 }  # fmt: skip
-_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFORMATION: "bold cyan"}
-_LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFORMATION: "I"}
+STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFORMATION: "bold cyan"}
+LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFORMATION: "I"}
 
 Typed = Callable[[str], str]
 """Turns an action of a finding into the command as it has to be typed here."""
@@ -65,8 +65,8 @@ def show_assessment(seen: Assessment, shelf: Texts, typed: Typed) -> None:
 
 def show_finding(finding: Finding, shelf: Texts, typed: Typed) -> None:
     """What, proof, what was ruled out, since when and until when, what to type."""
-    head = f"{_LETTER[finding.severity]} {finding.event.code} {finding.event.name}"
-    say(f"{head}  {finding.server}", _STYLE[finding.severity])
+    head = f"{LETTER[finding.severity]} {finding.event.code} {finding.event.name}"
+    say(f"{head}  {finding.server}", STYLE[finding.severity])
     _field("", [shelf.message(finding)])
     _field(shelf.label("cause"), [finding.cause] if finding.cause else [])
     _field(shelf.label("proof"), [shelf.say(said) for said in finding.evidence])
