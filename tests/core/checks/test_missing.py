@@ -279,3 +279,13 @@ def test_a_certificate_without_its_key_is_not_the_installed_one() -> None:
     keyless = replace(installed(OURS), has_key=False)
 
     assert the(12012, judged(a_view(a_store(keyless), *empty()))).cause == "no-certificate"
+
+
+def test_a_clock_that_runs_ahead_does_not_put_the_deadline_off() -> None:
+    """The time in the directory is another host's; what the journal saw an hour ago was written by then."""
+    ahead = a_replica(DC2, OURS, published_at=NOON + timedelta(days=365))
+    seen = History(first_seen={(HUB1, DC2, OURS.fingerprint): NOON - timedelta(hours=1)})
+    view = a_view(a_store(installed(OURS, Slot.CURRENT)), a_replica(DC1), ahead, history=seen)
+
+    assert the(12012, judged(view)).cause == "overdue"
+    assert 12012 not in codes(judged(replace(view, history=History())))

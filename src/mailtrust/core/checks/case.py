@@ -12,6 +12,7 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
     History,
     Installed,
+    Published,
     ReplicaSighting,
     Slot,
     StoreSighting,
@@ -115,9 +116,19 @@ class Case:
         return tuple(look for look in self.readable if pin in look.pins)
 
     def published_at(self, pin: Pin) -> datetime | None:
-        """When that key was first published anywhere, by the directory's own record."""
-        found = (look.publication(pin) for look in self.readable)
-        return min((one.published_at for one in found if one), default=None)
+        """
+        When that key was first published anywhere, by the directory's own record; where a clock ran ahead
+        and that is still to come, when we first saw it there.
+        """
+        found = ((look.place, look.publication(pin)) for look in self.readable)
+        return min((self._believable(place, one) for place, one in found if one), default=None)
+
+    def _believable(self, place: str, one: Published) -> datetime:
+        # Else a host whose clock is a year ahead would put its deadline off for a year.
+        if one.published_at <= self.now:
+            return one.published_at
+        key = (self.server, place, one.certificate.fingerprint)
+        return self.history.first_seen.get(key, one.published_at)
 
     def _stored(self) -> Iterator[Installed]:
         return iter((self.store.found if self.store else None) or ())
