@@ -47,6 +47,13 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     assert config.core_policy().latency == timedelta(minutes=15)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> None:
+    """Editors on Windows write one, and nobody sees it."""
+    config = loaded(tmp_path, '\ufeff[server]\nname = "hub7.example.test"\n')
+
+    assert config.server.name == "hub7.example.test"
+
+
 def test_home_and_primary_always_belong_to_the_replicas(tmp_path: Path) -> None:
     """Whoever lists the others only would otherwise never look at home."""
     config = loaded(

@@ -103,7 +103,8 @@ class Document:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        # Editors on Windows begin a file with a byte-order mark.
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise BadConfiguration(
             f"there is no configuration file {file}", hint="`mailtrust init` writes one"
