@@ -194,15 +194,18 @@ KEYS: tuple[Key, ...] = (
     Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
         "How long before the end of a certificate to begin warning.", '"90d"'),
     Key("policy", "spread", _DURATION, _length, '"30m"',
-        "Hold still that long after every replica has it; at least snapshot_max_age."),
+        "Planned rotations, not in this release: hold still that long after every replica has it; at least "
+        "snapshot_max_age."),
     Key("policy", "settle", _DURATION, _length, '"1h"',
-        "Hold still that long after every listener presents it, before the old one is withdrawn."),
+        "Planned rotations, not in this release: hold still that long after every listener presents it, "
+        "before the old one is withdrawn."),
     Key("policy", "snapshot_max_age", _DURATION, _some_length, '"30m"',
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
         "How long one look at a listener or a replica may take."),
     Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
-        "What presents the certificate here and believes peers by the directory."),
+        "What presents the certificate here and believes peers by the directory.  Postfix is not set up by "
+        "this release yet."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
         "Whether peers whose key nobody publishes are deferred, or only counted.", '"report"'),
