@@ -18,6 +18,7 @@ from mailtrust.core.model.sighting import Installed, ReplicaSighting, StoreSight
 from mailtrust.texts import Texts
 
 CHECK_SCHEMA = "mailtrust.check/1"
+ELSEWHERE = "its store is on that server, and cannot be looked at from here"
 
 
 def check_report(seen: Assessment, texts: Texts) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def check_report(seen: Assessment, texts: Texts) -> dict[str, Any]:
 def copies(view: View, server: ServerName) -> dict[str, Any]:
     """The three copies of one server's fact, as we saw them."""
     store = view.store(server)
-    why = store.why if store else "its store is on that server, and cannot be looked at from here"
+    why = store.why if store else ELSEWHERE
     return {
         "server": server,
         "installed": _installed(store),

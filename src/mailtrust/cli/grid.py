@@ -17,6 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mailtrust.agent.report import ELSEWHERE
 from mailtrust.cli.output import clean
 from mailtrust.cli.render import place_name, symbol
 from mailtrust.core.model.certificate import Certificate, Fingerprint, short
@@ -25,7 +26,6 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting, Slot, View, WireSighting
 
 LEGEND = "● there  · not there  ? could not look   * home  + primary"
-ELSEWHERE = "its store is on that server, and cannot be looked at from here"
 
 _MOST_BLOCKS = 10
 """Up to that many servers get a grid of their own; more get a line each."""
