@@ -8,7 +8,7 @@ a sighting that says why.  Thinking is `core.checks`; nothing here decides anyth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,9 +24,6 @@ from mailtrust.core.rotation import pending, plan
 from mailtrust.directory import snapshot
 from mailtrust.errors import BadInput, StoreUnavailable
 from mailtrust.probes.smtp import probe
-
-Progress = Callable[[int, int], None]
-"""Called with how many endpoints were looked at, and how many there are."""
 
 SNAPSHOT_FILE = "snapshot.json"
 
@@ -71,7 +68,6 @@ async def look(
     *,
     wire: bool = True,
     timeout: timedelta | None = None,
-    progress: Progress | None = None,
 ) -> tuple[View, tuple[ServerName, ...]]:
     """
     The view of *scope*, and the names it stands for.
@@ -89,27 +85,20 @@ async def look(
     view = view.see(_snapshot(site, now))
     if wire:
         targets = tuple(_targets(site, servers, view))
-        view = view.see(await _wires(targets, timeout or site.config.policy.probe_timeout, progress))
+        view = view.see(await _wires(targets, timeout or site.config.policy.probe_timeout))
     return view, servers
 
 
-async def assess(
-    site: Site,
-    scope: Scope = OWN,
-    *,
-    wire: bool = True,
-    timeout: timedelta | None = None,
-    progress: Progress | None = None,
-) -> Assessment:
+async def assess(site: Site, scope: Scope = OWN, *, timeout: timedelta | None = None) -> Assessment:
     """Look, then think, then write into the journal what opened, changed and closed."""
-    view, servers = await look(site, scope, wire=wire, timeout=timeout, progress=progress)
+    view, servers = await look(site, scope, timeout=timeout)
     now = clock.now()
     plans = plans_of(site, view, now)
     found = diagnose(view, plans, site.policy, now, servers, site.server)
     diagnosis, acknowledged = _without_acknowledged(found, site, now)
     return Assessment(
         now, site.server, servers, view, plans, diagnosis, verdict(diagnosis, view, servers), acknowledged,
-        _record(site, view, diagnosis, servers, now) if wire else (),
+        _record(site, view, diagnosis, servers, now),
     )  # fmt: skip
 
 
@@ -156,14 +145,8 @@ def _listeners(view: View, server: ServerName) -> tuple[Endpoint, ...]:
     return next((one.listeners for one in looks if one.listeners), ())
 
 
-async def _wires(
-    targets: tuple[tuple[ServerName, Endpoint], ...], timeout: timedelta, progress: Progress | None
-) -> list[WireSighting]:
-    seen: list[WireSighting] = []
-    async for sighting in probe(targets, timeout=timeout, now=clock.now):
-        seen.append(sighting)
-        if progress is not None:
-            progress(len(seen), len(targets))
+async def _wires(targets: tuple[tuple[ServerName, Endpoint], ...], timeout: timedelta) -> list[WireSighting]:
+    seen = [sighting async for sighting in probe(targets, timeout=timeout, now=clock.now)]
     order = {target: place for place, target in enumerate(targets)}
     return sorted(seen, key=lambda one: order[one.server, one.endpoint])
 

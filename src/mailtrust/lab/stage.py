@@ -125,7 +125,7 @@ class Stage:
         await self.until(found, within, f"{event} {cause or ''} at {member.name}".replace("  ", " "))
         await self.run(member, "check", *arguments)
 
-    async def mend(self, member: Member, *, shown_check: bool = True) -> None:
+    async def mend(self, member: Member) -> None:
         """Do what `check` names, step by step, until nothing is left to do."""
         for _ in range(_STEPS_TO_MEND):
             open_findings = [one for one in await self.findings(member) if one["event"] not in QUIET]
@@ -135,19 +135,16 @@ class Stage:
             if command is None:
                 raise StoryFailed(f"nothing to type against {open_findings[0]['event']} at {member.name}")
             await self.must(member, *self._arguments(command))
-        await self.clean(member, shown=shown_check)
+        await self.clean(member)
 
-    async def clean(
-        self, member: Member, *, shown: bool = True, within: timedelta = timedelta(seconds=20)
-    ) -> None:
+    async def clean(self, member: Member, *, within: timedelta = timedelta(seconds=20)) -> None:
         """Wait until `check` is quiet, and show it."""
 
         async def quiet() -> bool:
             return {one["event"] for one in await self.findings(member)} <= QUIET
 
         await self.until(quiet, within, f"quiet at {member.name}")
-        if shown:
-            await self.must(member, "check")
+        await self.must(member, "check")
 
     async def until(self, question: Callable[[], Awaitable[bool]], within: timedelta, what: str) -> None:
         """Ask again and again until the answer is yes.  Raises: StoryFailed."""
