@@ -18,11 +18,12 @@ from typing import assert_never
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
+from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
 from mailtrust.agent.site import Site
 from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import Config
 from mailtrust.core.checks import cases
-from mailtrust.core.model.certificate import Certificate, Fingerprint, short
+from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.plan import (
     Action,
     Install,
@@ -35,11 +36,11 @@ from mailtrust.core.model.plan import (
     Rotation,
     Withdraw,
 )
-from mailtrust.core.model.sighting import Act, Installed, ReplicaSighting, Slot, View
+from mailtrust.core.model.sighting import Act, Installed, Slot, View
 from mailtrust.core.repair import repairs
-from mailtrust.core.rotation import is_withdrawn, plan
+from mailtrust.core.rotation import plan
 from mailtrust.directory.replicate import replicate_once
-from mailtrust.errors import DirectoryUnavailable, KeyMismatch, Refused, StoreUnavailable
+from mailtrust.errors import DirectoryUnavailable, StoreUnavailable
 
 Watch = Callable[[View, Plan], None]
 """Called after every look while something is waited for."""
@@ -106,8 +107,8 @@ async def enable(
     """
     view, _ = await look(site, OWN, wire=False)
     held = _held(site, view, fingerprint)
-    _may_be_enabled(site, view, held)
-    replaced = _current(site, view)
+    refuse_to_enable(held, view, site.server)
+    replaced = view.current(site.server)
     rotation = Rotation(site.server, fingerprint, replica)
     step = plan(rotation, view, ENABLE_PACE, clock.now())
     if step.phase is Phase.DONE or (
@@ -183,7 +184,7 @@ async def withdraw(site: Site, value: Withdraw, *, dry_run: bool = False) -> tup
     unseen: tuple[str, ...] = ()
     if value.server == site.server:
         view, _ = await look(site, OWN)
-        _refuse_in_use(site, view, value.fingerprint, "withdrawn")
+        refuse_to_withdraw(value.fingerprint, view, site.server)
         unseen = tuple(wire.place for wire in view.wires(site.server) if wire.found is None)
     if not dry_run:
         await perform(site, value)
@@ -199,24 +200,7 @@ async def remove(site: Site, fingerprint: Fingerprint, *, dry_run: bool = False)
     """
     view, _ = await look(site, OWN)
     held = _held(site, view, fingerprint)
-    _refuse_in_use(site, view, fingerprint, "removed")
-    for replica in view.replicas(site.server):
-        if replica.found is None:
-            raise Refused(
-                f"whether {replica.place} publishes {short(fingerprint)} cannot be seen: {replica.why}",
-                hint="mend that replica first; removing a published certificate would break its server",
-            )
-        if replica.publication(held.certificate.pin) is not None:
-            raise Refused(
-                f"{short(fingerprint)} is published at {replica.place}",
-                hint=f"take it out of the directory first: mailtrust withdraw {short(fingerprint)}",
-            )
-    for wire in view.wires(site.server):
-        if wire.found is None:
-            raise Refused(
-                f"whether {wire.place} presents {short(fingerprint)} cannot be seen: {wire.why}",
-                hint="start the server, or take the endpoint out of `server.listeners`",
-            )
+    refuse_to_remove(held, view, site.server)
     if dry_run:
         return
     await asyncio.to_thread(site.store.remove, fingerprint)
@@ -227,12 +211,6 @@ def record_arrival(config: Config, installed: Installed, now: datetime) -> None:
     """Put into the journal that a certificate came into the store."""
     act = Act("install", config.server.name, installed.certificate.fingerprint, now)
     _write_down(Journal(config.server.store), act)
-
-
-def lacking(view: View, site: Site, fingerprint: Fingerprint) -> tuple[ReplicaSighting, ...]:
-    """The replicas that do not publish it, those that could not be read among them."""
-    held = _held(site, view, fingerprint)
-    return tuple(one for one in view.replicas(site.server) if one.publication(held.certificate.pin) is None)
 
 
 async def _install(site: Site) -> None:
@@ -291,63 +269,5 @@ def _held(site: Site, view: View, fingerprint: Fingerprint) -> Installed:
     return next(one for one in store.found if one.certificate.fingerprint == fingerprint)
 
 
-def _current(site: Site, view: View) -> Installed | None:
-    store = view.store(site.server)
-    found = (store.found if store else None) or ()
-    return next((one for one in found if one.slot is Slot.CURRENT), None)
-
-
 def _unread(view: View, site: Site) -> tuple[str, ...]:
     return tuple(one.place for one in view.replicas(site.server) if one.found is None)
-
-
-def _may_be_enabled(site: Site, view: View, held: Installed) -> None:
-    name = short(held.certificate.fingerprint)
-    if not held.has_key:
-        raise KeyMismatch(
-            f"the key of {name} is not in the store, so that this server could not use it",
-            hint="import it together with its key: mailtrust import FILE",
-        )
-    if is_withdrawn(held.certificate, view.replicas(site.server)):
-        gone = [
-            at for one in view.replicas(site.server) for fp, at in one.withdrawn.items()
-            if fp == held.certificate.fingerprint
-        ]  # fmt: skip
-        since = f" at {min(gone):%Y-%m-%d %H:%M:%SZ}" if gone else ""
-        raise Refused(
-            f"{name} was withdrawn{since}, and what was withdrawn never returns",
-            hint="make a new certificate: mailtrust new",
-        )
-
-
-def _refuse_to_strip(site: Site, view: View, current: Certificate, fingerprint: Fingerprint) -> None:
-    """Where the current key stands in another certificate only, taking that one out would end its trust."""
-    for seen in view.replicas(site.server):
-        leaves = [one.certificate for one in seen.found or () if one.certificate.pin == current.pin]
-        if [leaf.fingerprint for leaf in leaves] == [fingerprint]:
-            raise Refused(
-                f"{seen.place} publishes the current key in {short(fingerprint)} alone, so that it cannot be"
-                " withdrawn",
-                hint=f"publish the current certificate there first: {_enable_at(current, seen.place)}",
-            )
-
-
-def _enable_at(certificate: Certificate, place: str) -> str:
-    return f"mailtrust enable {short(certificate.fingerprint)} --replica {place}"
-
-
-def _refuse_in_use(site: Site, view: View, fingerprint: Fingerprint, participle: str) -> None:
-    name, current = short(fingerprint), _current(site, view)
-    if current is not None and current.certificate.fingerprint == fingerprint:
-        raise Refused(
-            f"{name} is the current certificate of {site.server} and cannot be {participle}",
-            hint="enable another one first: mailtrust new, then mailtrust enable",
-        )
-    if current is not None and participle == "withdrawn":
-        _refuse_to_strip(site, view, current.certificate, fingerprint)
-    for wire in view.wires(site.server):
-        if any(leaf.fingerprint == fingerprint for leaf in wire.found or ()):
-            raise Refused(
-                f"{wire.place} presents {name} at this moment, so that it cannot be {participle}",
-                hint="make the server present another certificate first",
-            )

@@ -48,6 +48,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._file = JournalFile(folder / JOURNAL_FILE)
+        self.read_only = False
+        """While it is set, looks leave no trace: in a dry run, and until a question is answered."""
         self.tell: Callable[[str], None] = _to_nobody
         """Called with a sentence when a damaged journal was set aside."""
 
@@ -103,7 +105,7 @@ class Journal:
         Raises: StoreUnavailable.
         """
         before = self._known(rows.incidents, empty=_NOTHING_OPEN)
-        if not any(changes(before, diagnosis, scope, self.acks(now))):
+        if self.read_only or not any(changes(before, diagnosis, scope, self.acks(now))):
             return ()
 
         def work(db: sqlite3.Connection) -> tuple[Entry, ...]:
@@ -116,7 +118,7 @@ class Journal:
         """Remember when a certificate was first seen at an endpoint or replica.  Raises: StoreUnavailable."""
         seen = {key for look in sightings for key in _shown(look)}
         new = seen - self._known(rows.all_seen, empty=_NOTHING_SEEN)
-        if new:
+        if new and not self.read_only:
             self._write(lambda db: rows.write_seen(db, new, now), now)
 
     def history(self, server: ServerName | None = None) -> History:
@@ -169,7 +171,7 @@ class Journal:
     def remember(self, url: str, now: datetime) -> None:
         """A replica was read.  Never raises: a look must not fail for want of a diary."""
         known = self.read_before(url)
-        if known is not None and now - known < _REMEMBER_AGAIN_AFTER:
+        if self.read_only or (known is not None and now - known < _REMEMBER_AGAIN_AFTER):
             return
         try:
             self._write(lambda db: rows.write_replica_read(db, url, now), now)

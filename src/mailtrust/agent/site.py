@@ -39,13 +39,16 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(config: Config) -> AsyncIterator[Site]:
+async def open_site(config: Config, *, looking_only: bool = False) -> AsyncIterator[Site]:
     """
     The site of *config*, closed again at the end.  Opening touches nothing: no file is made.
+
+    With *looking_only* a look is not written into the journal either, until it is told otherwise.
 
     Raises: BadInput where a replica's URL names no directory that we know.
     """
     journal = Journal(config.server.store)
+    journal.read_only = looking_only
     directory = open_directory(
         config.directory.home,
         config.directory.primary,

@@ -83,7 +83,8 @@ class Store:
         except MailtrustError as error:
             cause = error.__cause__
             why = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""
-            return StoreSighting(server, str(self.folder), None, now, why=f"{error.message}{why}")
+            hint = f"; {error.hint}" if error.hint else ""
+            return StoreSighting(server, str(self.folder), None, now, why=f"{error.message}{why}{hint}")
 
     def installed(self) -> tuple[Installed, ...]:
         """

@@ -75,7 +75,7 @@ def enable(
     url = replica_url(config, replica) if replica else None
 
     async def run() -> int:
-        async with open_site(config) as site:
+        async with open_site(config, looking_only=True) as site:
             command = _Enable(here, site, texts(), url, patient, switch_now, json_output)
             return await command.run(site.store.find(certificate), yes=yes, dry_run=dry_run)
 
@@ -111,6 +111,7 @@ class _Enable:
             return 0
         if not _is_settled(held, step):
             confirm(self._question(held, replaced), yes=yes)
+        self.site.journal.read_only = False
         with spread_of(
             self.site.server, held.certificate, quiet=self.json_output or self.wait is None
         ) as spread:

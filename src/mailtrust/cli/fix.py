@@ -45,7 +45,7 @@ def fix(
 
 async def _fix(here: Session, config: Config, *, json_output: bool, yes: bool, dry_run: bool) -> int:
     shelf = texts()
-    async with open_site(config) as site:
+    async with open_site(config, looking_only=True) as site:
         planned, seen = await act.fix(site, dry_run=True)
         if dry_run or not planned:
             if json_output:
@@ -57,6 +57,7 @@ async def _fix(here: Session, config: Config, *, json_output: bool, yes: bool, d
         if not yes and not json_output:
             _tell_plan(planned)
         confirm(_question(planned), yes=yes)
+        site.journal.read_only = False
         done, seen = await act.fix(site)
         if json_output:
             emit(_report(planned, done, seen, shelf))

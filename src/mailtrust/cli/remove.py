@@ -47,5 +47,5 @@ def remove(
 
 
 async def _remove(config: Config, fingerprint: Fingerprint, *, dry_run: bool) -> None:
-    async with open_site(config) as site:
+    async with open_site(config, looking_only=dry_run) as site:
         await act.remove(site, fingerprint, dry_run=dry_run)

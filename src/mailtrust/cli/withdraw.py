@@ -66,7 +66,7 @@ def withdraw(
     name = server_name(server) if server else config.server.name
 
     async def run() -> None:
-        async with open_site(config) as site:
+        async with open_site(config, looking_only=True) as site:
             command = _Withdraw(here, site, name, json_output=json_output)
             await command.run(certificate, yes=yes, dry_run=dry_run)
 
@@ -93,6 +93,7 @@ class _Withdraw:
             foretell(would, *_unseen(unseen, value), json_output=self._json_output)
             return
         confirm(f"Withdraw {value.description} from the entry of {self._server}, for good?", yes=yes)
+        self._site.journal.read_only = False
         unseen = await act.withdraw(self._site, action)
         if self._json_output:
             self._emit(value, changed=True, at=None, unseen=unseen)

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from mailtrust.core.model.certificate import Certificate, short
+from mailtrust.core.model.certificate import Certificate, Fingerprint, short
 from mailtrust.core.model.event import Said, when
 from mailtrust.core.model.plan import Action, Obstacle, Pace, Phase, Plan, Present, Publish, Rotation
 from mailtrust.core.model.server import ServerName
@@ -36,16 +36,29 @@ def pending(server: ServerName, view: View) -> Rotation | None:
     """
     The rotation that was asked for here and is not finished: the last `enable` whose certificate is
     in the store, was not withdrawn, and is not the current one yet.
+
+    Where nobody knows of an `enable` and nothing is current, what home publishes of the store was asked for.
     """
     store = view.store(server)
-    asked = [act for act in view.history.acts if act.what == "enable" and act.server == server]
-    if store is None or store.found is None or not asked:
+    if store is None or store.found is None:
         return None
-    latest = asked[-1].fingerprint
+    asked = [act for act in view.history.acts if act.what == "enable" and act.server == server]
+    latest = asked[-1].fingerprint if asked else _published_at_home(server, view)
     held = next((one for one in store.found if one.certificate.fingerprint == latest), None)
     if held is None or held.slot is Slot.CURRENT or is_withdrawn(held.certificate, view.replicas(server)):
         return None
-    return Rotation(server, latest)
+    return Rotation(server, held.certificate.fingerprint)
+
+
+def _published_at_home(server: ServerName, view: View) -> Fingerprint | None:
+    """The newest usable certificate that home publishes, where nothing is current: both diaries were lost."""
+    home, store = view.home(server), view.store(server)
+    if home is None or store is None or view.current(server) is not None:
+        return None
+    published = {one.certificate.fingerprint for one in home.found or ()}
+    fit = [one for one in store.found or () if one.has_key and one.certificate.fingerprint in published]
+    newest = max(fit, key=lambda one: one.arrived_at, default=None)
+    return newest.certificate.fingerprint if newest else None
 
 
 def is_withdrawn(certificate: Certificate, replicas: tuple[ReplicaSighting, ...]) -> bool:
@@ -73,8 +86,7 @@ class _Case:
 
     @property
     def something_is_current(self) -> bool:
-        store = self.view.store(self.rotation.server)
-        return any(one.slot is Slot.CURRENT for one in (store.found if store else None) or ())
+        return self.view.current(self.rotation.server) is not None
 
     @property
     def replicas(self) -> tuple[ReplicaSighting, ...]:
@@ -131,8 +143,8 @@ def _not_spread(case: _Case) -> Iterator[Obstacle]:
                 yield Obstacle(case.say("obstacle.replica-unread", look.place, why=look.why), look.place)
         elif since is None:
             yield Obstacle(case.say("obstacle.not-spread", look.place), look.place)
-        elif (left := case.pace.spread - (case.now - since)) > timedelta(0):
-            until = case.now + left
+        # The writer's clock may run ahead of ours: that is no reason to wait longer than the pace.
+        elif (until := min(since, case.now) + case.pace.spread) > case.now:
             yield Obstacle(
                 case.say("obstacle.too-recent", look.place, until=when(until)), look.place, until=until
             )

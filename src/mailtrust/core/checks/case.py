@@ -72,7 +72,7 @@ class Case:
     @property
     def current(self) -> Installed | None:
         """What the store says this server presents."""
-        return next((one for one in self._stored() if one.slot is Slot.CURRENT), None)
+        return self.view.current(self.server)
 
     @property
     def installed(self) -> Installed | None:

@@ -218,6 +218,12 @@ class View:
         """The look into that server's own store; None where it is not ours to look into."""
         return next(self._of(StoreSighting, server), None)
 
+    def current(self, server: ServerName) -> Installed | None:
+        """What that server's own store says it presents; None where nothing is, or we could not look."""
+        store = self.store(server)
+        found = (store.found if store else None) or ()
+        return next((one for one in found if one.slot is Slot.CURRENT), None)
+
     def wires(self, server: ServerName) -> tuple[WireSighting, ...]:
         """One sighting per endpoint, in the order in which they were first seen."""
         return tuple(self._of(WireSighting, server))
