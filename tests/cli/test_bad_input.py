@@ -190,6 +190,16 @@ def test_check_exits_3_for_a_bad_configuration(desk: Desk) -> None:
     assert ran.out.startswith("MAILTRUST UNKNOWN - ")
 
 
+def test_a_hint_can_be_typed_with_the_configuration_that_was_named(desk: Desk) -> None:
+    """Else it would speak of another server, or of none."""
+    made = desk.enabled()
+    desk.enabled()
+
+    ran = desk.type("--config", "mailtrust.toml", "remove", made, "--yes")
+
+    assert f"first: mailtrust --config mailtrust.toml withdraw {made[:12]}" in ran.err
+
+
 def test_a_configuration_that_was_named_must_be_there(desk: Desk) -> None:
     ran = desk.type("--config", "nowhere.toml", "list")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
 import socket
 import sys
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from mailtrust.texts import Texts
 
 ERROR_SCHEMA = "mailtrust.error/1"
+
+_COMMAND = re.compile(r"\bmailtrust(?= (?!explain|lab)[a-z])")
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 """What the parser raises for wrong syntax."""
@@ -57,20 +60,27 @@ class Invocation:
     json_output: bool
     is_check: bool
     """`check` is a monitoring plugin: its first line and its exit code have a meaning of their own."""
+    config: str = ""
+    """The configuration that was named, as it was typed."""
 
     @classmethod
     def of(cls, arguments: Sequence[str]) -> Invocation:
         """Read off what was typed."""
-        return cls("--json" in arguments, _command(arguments) == "check")
+        return cls("--json" in arguments, _command(arguments) == "check", _config(arguments))
 
     def tell(self, error: MailtrustError) -> None:
         """Say what went wrong, why, and what next."""
-        self._tell(error.message, _because(error), error.hint)
+        self._tell(error.message, _because(error), self._typed(error.hint))
 
     def tell_usage(self, error: typer.BadParameter) -> None:
         """Say what was wrong with the words that were typed."""
         path = error.ctx.command_path if error.ctx else "mailtrust"
         self._tell(error.format_message().rstrip("."), "", f"{path} --help")
+
+    def _typed(self, hint: str) -> str:
+        """The commands of a hint, as they have to be typed here: who gave it knows of no configuration."""
+        named = shlex.join(("mailtrust", "--config", self.config))
+        return _COMMAND.sub(lambda _: named, hint) if self.config else hint
 
     def _tell(self, message: str, because: str, hint: str) -> None:
         if self.json_output:
@@ -167,6 +177,18 @@ def _command(arguments: Sequence[str]) -> str:
             next(words, None)
         elif not word.startswith("-"):
             return word
+    return ""
+
+
+def _config(arguments: Sequence[str]) -> str:
+    words = iter(arguments)
+    for word in words:
+        if word == "--config":
+            return next(words, "")
+        if word.startswith("--config="):
+            return word.partition("=")[2]
+        if not word.startswith("-"):
+            break
     return ""
 
 
