@@ -11,7 +11,8 @@ Every exception that mailtrust raises on purpose, as one tree.
     ├── Refused                  it could be done, and would do harm
     ├── StoreUnavailable         the server's own store cannot be read or written
     ├── DirectoryUnavailable     a replica cannot be asked
-    │   └── PublishRefused       a replica answered, and said no
+    │   ├── PublishRefused       a replica answered, and said no
+    │   └── NotLdap              a replica's bytes that cannot be read as LDAP
     ├── TransportUnavailable     the hub cannot start or its queue cannot be opened
     └── TextMissing              our own texts lack a page, a phrase or a value
 
@@ -69,6 +70,10 @@ class DirectoryUnavailable(MailtrustError):
 
 class PublishRefused(DirectoryUnavailable):
     """A replica answered, and refused to write."""
+
+
+class NotLdap(DirectoryUnavailable):
+    """What a replica sent is no LDAP; the message stands behind "it sent"."""
 
 
 class TransportUnavailable(MailtrustError):

@@ -1,0 +1,1 @@
+"""LDAP version 3 as pure values: bytes in, events out."""
