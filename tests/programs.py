@@ -18,10 +18,12 @@ import pytest
 
 PACKAGES = {
     "gcc": "gcc",
+    "ldapsearch": "ldap-utils",
     "openssl": "openssl",
     "postconf": "postfix",
     "posttls-finger": "postfix",
     "ps": "procps",
+    "slapd": "slapd",
     "smtp-source": "postfix",
     "ss": "iproute2",
     "swaks": "swaks",

@@ -12,7 +12,9 @@ swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
-gcc:gcc:the benchmark beside a prober in C'
+gcc:gcc:the benchmark beside a prober in C
+slapd:slapd:the conversations with another LDAP server
+ldapsearch:ldap-utils:the second opinion on what an LDAP server holds'
 
 missing() {
     echo "$programs" | while IFS=: read -r program package tests; do
