@@ -6,10 +6,13 @@ import os
 
 import pytest
 
+from mailtrust.cli.loop import make_room
 from tests.programs import leave_out, program
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A crowd of a thousand clients, and the server that it meets, live in one process here.
+    make_room(4096)
     config.addinivalue_line("markers", "needs(*programs): runs them; see tests/programs.py")
 
 

@@ -23,6 +23,9 @@ from mailtrust.transports.hub import QueueRow, queue_view
 
 app = application()
 
+# The connections that the hub takes and makes, with their files, several times over.
+_MOST_DESCRIPTORS = 8192
+
 HUB_SCHEMA, QUEUE_SCHEMA = "mailtrust.hub/1", "mailtrust.queue/1"
 
 
@@ -41,6 +44,7 @@ def hub(context: typer.Context, *, json_output: JsonOption = False) -> None:
             'transport.kind is "postfix": here Postfix is the mail server',
             hint='set transport.kind = "hub" to run the embedded one',
         )
+    loop.make_room(_MOST_DESCRIPTORS)
     loop.run(_serve(config, json_output=json_output))
 
 

@@ -21,6 +21,22 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
         return runner.run(work)
 
 
+def make_room(descriptors: int) -> None:
+    """
+    Let this process open that many files and connections, as far as the system allows it to itself.
+
+    A shell's usual 1,024 are fewer than a busy server's peers; where there are no such limits, nothing is done.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < descriptors:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(descriptors, hard), hard))
+
+
 def _fastest() -> Callable[[], asyncio.AbstractEventLoop] | None:
     with contextlib.suppress(ImportError):
         import uvloop
