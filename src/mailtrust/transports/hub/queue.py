@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -22,6 +23,8 @@ from mailtrust.transports.hub.message import Message
 from mailtrust.transports.hub.queue_file import LARGE_BYTES, QueueFiles
 
 _BATCH = 500
+# In one statement; old SQLites take 999 values in one.
+_ROWS = 50
 _RESERVE = 1 << 16
 
 
@@ -234,10 +237,8 @@ class Queue:
         arrived = [one for one in writes if isinstance(one, Message)]
         arrived += [bounce for one in settled for bounce in one.bounces]
         try:
-            self._database.execute("begin immediate")
-            self._insert(arrived)
-            gone = self._apply(settled)
-            self._database.execute("commit")
+            self._reserve(arrived)
+            gone = self._store(arrived, settled)
         except (sqlite3.Error, OverflowError) as error:
             if self._database.in_transaction:
                 self._database.rollback()
@@ -249,30 +250,38 @@ class Queue:
             self._files.remove_body(message)
         return None
 
-    def _insert(self, messages: Sequence[Message]) -> None:
-        if not messages:
-            return
-        highest = max(message.id for message in messages)
+    def _reserve(self, messages: Sequence[Message]) -> None:
+        highest = max((message.id for message in messages), default=0)
         if highest > self._reserved:
             # Ids name Maildir files: one that was ever used must not return after a restart.
             self._reserved = highest + _RESERVE
             self._database.execute("update reserved set highest = ?", (self._reserved,))
-        self._database.executemany(
-            "insert into message values (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (m.id, m.sender, m.peer, m.eight_bit, m.accepted_at.timestamp(), len(m.content),
-                 m.content if len(m.content) <= LARGE_BYTES else None)
-                for m in messages
-            ],
-        )  # fmt: skip
-        self._database.executemany(
-            "insert into recipient (message, position, address, hop, due) values (?, ?, ?, ?, ?)",
-            [
-                (m.id, position, address, self._hop_of(address), m.accepted_at.timestamp())
-                for m in messages
-                for position, address in enumerate(m.recipients)
-            ],
-        )
+
+    def _store(self, arrived: Sequence[Message], settled: Sequence[Settlement]) -> list[int]:
+        """All or nothing; the messages that are gone."""
+        rows = [
+            (m.id, m.sender, m.peer, m.eight_bit, m.accepted_at.timestamp(), len(m.content),
+             m.content if position == 0 and len(m.content) <= LARGE_BYTES else None,
+             position, address, self._hop_of(address))
+            for m in arrived
+            for position, address in enumerate(m.recipients)
+        ]  # fmt: skip
+        if not settled and len(rows) <= _ROWS:
+            # A statement alone is a transaction.  More of them cost more than the writing itself: around
+            # each sqlite3 hands the interpreter to the loop and takes it back, several times.
+            self._insert(rows)
+            return []
+        self._database.execute("begin immediate")
+        for start in range(0, len(rows), _ROWS):
+            self._insert(rows[start : start + _ROWS])
+        gone = self._apply(settled)
+        self._database.execute("commit")
+        return gone
+
+    def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        query = "insert into arriving values " + marks  # noqa: S608
+        self._database.execute(query, [*chain.from_iterable(rows)])
 
     def _apply(self, settled: Sequence[Settlement]) -> list[int]:
         if not settled:

@@ -38,6 +38,19 @@ create index recipient_by_due on recipient (due);
 create table reserved (highest integer not null);
 insert into reserved values (0);
 """
+# A message and its recipients by one statement: a row for each recipient, the first one with the content.
+_ARRIVING = """
+create temp view arriving as
+  select id, sender, peer, eight_bit, accepted_at, size, content, position, address, hop
+  from message join recipient on message = id;
+create temp trigger arrive instead of insert on arriving begin
+  insert into message
+    select new.id, new.sender, new.peer, new.eight_bit, new.accepted_at, new.size, new.content
+    where new.position = 0;
+  insert into recipient (message, position, address, hop, due)
+    values (new.id, new.position, new.address, new.hop, new.accepted_at);
+end;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +204,7 @@ def _prepare(database: sqlite3.Connection) -> None:
         raise TransportUnavailable(
             f"the queue has format {version}, and this version of mailtrust knows format {_VERSION}"
         )
+    database.executescript(_ARRIVING)
 
 
 def _private(path: str, flags: int) -> int:
