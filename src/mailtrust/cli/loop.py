@@ -25,7 +25,7 @@ def make_room(descriptors: int) -> None:
     """
     Let this process open that many files and connections, as far as the system allows it to itself.
 
-    A shell's usual 1,024 are fewer than a busy server's peers; where there are no such limits, nothing is done.
+    A shell's usual 1,024 are fewer than a busy server's peers.  Where no such limits are, nothing is done.
     """
     try:
         import resource
