@@ -72,6 +72,7 @@ class Job:
 
 
 _Write = Message | Settlement
+_Batch = list[tuple[_Write, asyncio.Future[None]]]
 
 
 class Queue:
@@ -88,7 +89,8 @@ class Queue:
         self._reading_lock = threading.Lock()
         self._hop_of = hop_of
         self._loop = asyncio.get_running_loop()
-        self._waiting: SimpleQueue[tuple[_Write, asyncio.Future[None]] | None] = SimpleQueue()
+        self._gathered: _Batch = []
+        self._waiting: SimpleQueue[_Batch | None] = SimpleQueue()
         self._reserved = int(database.execute("select highest from reserved").fetchone()[0])
         self._last_id = self._reserved
         self.waiting = int(database.execute("select count(*) from message").fetchone()[0])
@@ -110,6 +112,7 @@ class Queue:
 
     async def close(self) -> None:
         """Commit what waits, and let go."""
+        self._hand_over()
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
         self._reading.close()
@@ -190,8 +193,16 @@ class Queue:
 
     def _write(self, what: _Write) -> asyncio.Future[None]:
         done: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.put((what, done))
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((what, done))
         return done
+
+    def _hand_over(self) -> None:
+        # Once a turn of the loop: the writer, woken at once, would wait for the interpreter that we hold.
+        if self._gathered:
+            self._waiting.put(self._gathered)
+            self._gathered = []
 
     async def _put_large(self, message: Message) -> None:
         try:
@@ -207,14 +218,14 @@ class Queue:
     def _write_forever(self) -> None:
         running = True
         while running:
-            batch: list[tuple[_Write, asyncio.Future[None]]] = []
-            item = self._waiting.get()
-            while item is not None:
-                batch.append(item)
+            batch: _Batch = []
+            more = self._waiting.get()
+            while more is not None:
+                batch += more
                 if len(batch) >= _BATCH:
                     break
                 try:
-                    item = self._waiting.get_nowait()
+                    more = self._waiting.get_nowait()
                 except Empty:
                     break
             else:
@@ -223,9 +234,7 @@ class Queue:
                 outcome = self._commit_all(batch)
                 self._loop.call_soon_threadsafe(_tell, outcome)
 
-    def _commit_all(
-        self, batch: list[tuple[_Write, asyncio.Future[None]]]
-    ) -> list[tuple[asyncio.Future[None], QueueFull | None]]:
+    def _commit_all(self, batch: _Batch) -> list[tuple[asyncio.Future[None], QueueFull | None]]:
         error = self._commit([what for what, _ in batch])
         if error is None or len(batch) == 1:
             return [(done, error) for _, done in batch]
