@@ -41,6 +41,7 @@ class Inbound(asyncio.Protocol):
     def __init__(self, shared: Reception) -> None:
         self._shared = shared
         self._limits = shared.settings.limits
+        self._command_seconds = self._limits.command_timeout.total_seconds()
         self._tls: Tls | None = None
         self._session: ServerSession | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -72,7 +73,7 @@ class Inbound(asyncio.Protocol):
             self._finished = True
             return
         shared.enter(self, self._address)
-        self._touch(self._limits.command_timeout.total_seconds())
+        self._touch(self._command_seconds)
         if shared.presented.is_fresh:
             self._begin(shared.presented.contexts)
         else:
@@ -143,7 +144,7 @@ class Inbound(asyncio.Protocol):
         if self._finished:
             self._transport.abort()
         elif self._session is not None and self._session.waiting:
-            self._touch(self._limits.command_timeout.total_seconds())  # It waits for us, not we for it.
+            self._touch(self._command_seconds)  # It waits for us, not we for it.
         else:
             self.dismiss(admission.TIMED_OUT)
 
@@ -209,7 +210,7 @@ class Inbound(asyncio.Protocol):
     def _meet(self, tls: Tls, session: ServerSession) -> None:
         shared = self._shared
         session.secured()
-        self._touch(self._limits.command_timeout.total_seconds())
+        self._touch(self._command_seconds)
         der = tls.peer_certificate
         if der is None:
             return
@@ -302,7 +303,7 @@ class Inbound(asyncio.Protocol):
     def _bound(self, session: ServerSession) -> None:
         self._hold(session.held_bytes)
         if session.in_content:
-            self._touch(self._limits.command_timeout.total_seconds())
+            self._touch(self._command_seconds)
             if self._shared.held_bytes > self._limits.held_bytes:
                 session.refuse_content(admission.BUSY)
 
@@ -315,7 +316,7 @@ class Inbound(asyncio.Protocol):
         if not output:
             return
         # Something was answered, so something was asked: the clock starts again.
-        self._touch(self._limits.command_timeout.total_seconds())
+        self._touch(self._command_seconds)
         if self._tls is None:
             self._transport.write(output)
             return

@@ -147,6 +147,9 @@ class Relay:
         for job in jobs:
             for position in [at for at in job.recipients if (job.message, at) in self._taken]:
                 del job.recipients[position]
+            if 0 < len(job.recipients) <= _RECIPIENTS:
+                yield job
+                continue
             positions = list(job.recipients)
             for start in range(0, len(positions), _RECIPIENTS):
                 some = {at: job.recipients[at] for at in positions[start : start + _RECIPIENTS]}

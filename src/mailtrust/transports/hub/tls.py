@@ -25,6 +25,8 @@ _GROUPS = b"X25519:P-256:P-384:P-521"
 # Small and SHA-1 certificates still complete the handshake; 12113 says what we think of them.
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:RSA+AESGCM:RSA+AES:!aNULL:!eNULL:@SECLEVEL=0"
 _READ_BYTES = 1 << 16
+# What one record holds (RFC 8446 section 5.1); a piece of that size is taken whole.
+_RECORD_BYTES = 1 << 14
 
 
 class Credential(Protocol):
@@ -115,10 +117,9 @@ class Tls:
 
     def send(self, data: bytes) -> None:
         """Encrypt *data* into the output.  Raises: TlsFailed."""
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[self._connection.send(rest) :]
+            for start in range(0, len(data), _RECORD_BYTES):
+                self._connection.send(data[start : start + _RECORD_BYTES])
         except SSL.Error as error:
             raise TlsFailed(_words(error)) from error
 
@@ -157,7 +158,7 @@ class Tls:
         pieces = []
         try:
             while True:
-                pieces.append(self._connection.recv(_READ_BYTES))
+                pieces.append(self._connection.recv(_RECORD_BYTES))
         except SSL.WantReadError:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except SSL.Error:
