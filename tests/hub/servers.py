@@ -112,3 +112,29 @@ async def silent() -> AsyncIterator[Endpoint]:
     """A server that takes every connection and never says a word."""
     with socket.create_server((LOOPBACK, 0)) as server:
         yield Endpoint(LOOPBACK, server.getsockname()[1])
+
+
+@asynccontextmanager
+async def dripping() -> AsyncIterator[Endpoint]:
+    """A server whose banner comes byte by byte and never ends."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        try:
+            while not writer.transport.is_closing():
+                writer.write(b"2")
+                await asyncio.sleep(0.05)
+        finally:
+            writer.transport.abort()
+
+    def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.create_task(drip(writer)))
+
+    server = await asyncio.start_server(meet, LOOPBACK, 0)
+    try:
+        yield Endpoint(LOOPBACK, server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,7 +23,7 @@ from tests.hub.organization import (
     free_port,
     held,
 )
-from tests.hub.servers import HANG_UP, scripted, silent
+from tests.hub.servers import HANG_UP, dripping, scripted, silent
 from tests.make import HUB1, HUB2
 
 SENDER = f"sender@{HUB1}"
@@ -403,6 +403,21 @@ async def test_a_hop_that_breaks_off_keeps_its_mail_waiting(organization: Organi
 
     assert row.last_reply == ""
     assert "closed the connection" in row.why
+
+
+async def test_a_hop_that_drips_its_answers_does_not_hold_its_mail_for_ever(
+    organization: Organization,
+) -> None:
+    """Bytes that make no reply earn no more time, else its mail would neither arrive nor come back."""
+    relay = RelayLimits(reply_timeout=timedelta(seconds=0.5))
+    async with (
+        dripping() as hop,
+        organization.hub(HUB1, routes={HUB2: hop}, retry=NEVER, relay=relay) as hub1,
+    ):
+        await send(hub1)
+        row = await put_off(hub1)
+
+    assert row.why == "the server gave no banner"
 
 
 async def test_mail_in_a_circle_ends(organization: Organization) -> None:

@@ -121,6 +121,8 @@ class ClientSession:
         self.verb = ""
         """The verb that we asked for TLS with."""
         self.encrypted = False
+        self.replies = 0
+        """How many whole replies the server gave."""
 
     @property
     def waiting_for(self) -> str:
@@ -181,6 +183,7 @@ class ClientSession:
         return f"an {awaited}" if awaited.startswith(("a", "e")) else f"a {awaited}"
 
     def _answered(self, reply: Reply) -> None:
+        self.replies += 1
         match self.phase:
             case Phase.BANNER:
                 if reply.code != _READY_FOR_SERVICE:

@@ -101,13 +101,17 @@ class Outbound:
         self._writer.transport.abort()
 
     async def _next_event(self) -> ClientEvent:
+        heard, ends_at = -1, 0.0
         while True:
             event = self._session.next_event()
             await self._flush()
             if event is not None:
                 return event
+            # Only whole replies earn more time: one that drips in byte by byte would hold its mail for ever.
+            if self._session.replies != heard:
+                heard, ends_at = self._session.replies, asyncio.get_running_loop().time() + self._patience
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout_at(ends_at):
                     await self._read()
             except TimeoutError:
                 return self._stopped(f"the server gave no {self._session.waiting_for}")
