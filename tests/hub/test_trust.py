@@ -238,6 +238,34 @@ async def presented(hub1) -> bytes:  # type: ignore[no-untyped-def]
     return found
 
 
+async def test_a_stranger_who_hangs_up_takes_nobody_elses_look_along(organization: Organization) -> None:
+    """Two share a look at the directory; it is not over because the one that caused it has gone."""
+    home = Unreadable(organization)
+    looking, go_on = asyncio.Event(), asyncio.Event()
+    look = home.look
+
+    async def slow(servers: object, now: object) -> list[ReplicaSighting]:
+        looking.set()
+        await go_on.wait()
+        return await look(servers, now)
+
+    async with organization.hub(home=home) as hub1:
+        home.look = slow  # type: ignore[method-assign]
+        async with Peer.meets(hub1.endpoint, STRANGER) as first:
+            await first.says("NOOP")
+            # Of the same second, so both wait for one look.
+            async with Peer.meets(hub1.endpoint, PEER) as second:
+                await second.says("NOOP")
+                await looking.wait()
+                await organization.publish(PEER)
+                first.writer.transport.abort()
+                await eventually(lambda: hub1.hub.connections() == 1)
+                go_on.set()
+                answer = await second.mails(BOX)
+
+    assert answer.startswith("250")
+
+
 async def test_strangers_at_once_cost_one_look_at_the_directory(organization: Organization) -> None:
     """Else a stranger could make us hammer the directory."""
     looks = 0

@@ -75,7 +75,7 @@ class Trust:
         self._look_timeout = look_timeout.total_seconds()
         self._now = now
         self._one_look = asyncio.Lock()
-        self._look_began = float("-inf")
+        self._look_began = self._looked_since = float("-inf")
         self._saved_at: datetime | None = None
         self._stale_reported = False
         self.snapshot = Snapshot()
@@ -96,8 +96,9 @@ class Trust:
             return verdict
         asked = asyncio.get_running_loop().time()
         async with self._one_look:
-            # All who asked while a look was running, or had to wait for the next, share that one.
-            if self._look_began < asked:
+            # All who asked while a look was running, or had to wait for the next, share that one; not one
+            # that was broken off because whoever caused it hung up.
+            if self._looked_since < asked:
                 await asyncio.sleep(self._look_began + self._ask_again - asked)
                 await self._look()
         return self.snapshot.judge(presented)
@@ -147,6 +148,7 @@ class Trust:
             pass
         finally:
             self._report_if_stale()
+        self._looked_since = self._look_began
 
     async def _renew(self, looks: Sequence[ReplicaSighting]) -> None:
         now = self._now()
