@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Quoted strings may hold anything printable; the rest of a path neither blanks nor angle brackets.
-_ARGUMENT = re.compile(rb'(FROM|TO): *<((?:"(?:[^"\\]|\\.)*"|[^"<> ])*)>((?: +[^ ]+)*) *\Z', re.IGNORECASE)
+# Quoted strings may hold anything printable; the rest of a path neither blanks nor angle brackets.  What
+# ++ took stays taken: trying it again in pieces would take forever.
+_ARGUMENT = re.compile(rb'(FROM|TO): *<((?:"(?:[^"\\]|\\.)*"|[^"<> ]++)*)>((?: +[^ ]+)*) *\Z', re.IGNORECASE)
 _ADDRESS = re.compile(
     r'(?:[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.-]{1,64}|"(?:[^"\\]|\\.){0,62}")'
     r"@(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?|\[[A-Za-z0-9.:]{2,64}\])\Z"
