@@ -89,6 +89,17 @@ def der(made: x509.Certificate) -> bytes:
     return made.public_bytes(serialization.Encoding.DER)
 
 
+def half_readable() -> tuple[bytes, ...]:
+    """Certificates that load, complete handshakes, and hold an extension that cannot be read."""
+    x400_address = x509.UnrecognizedExtension(x509.OID_SUBJECT_ALTERNATIVE_NAME, b"\x30\x02\xa3\x00")
+    private = [
+        x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.2.3.{last}"), b"\x05\x00") for last in (4, 5)
+    ]
+    odd_name = an_x509(names=(), serial=7, extensions=[(x400_address, False)])
+    twice = der(an_x509(serial=8, extensions=[(one, False) for one in private]))
+    return der(odd_name), twice.replace(b"\x06\x03\x2a\x03\x05", b"\x06\x03\x2a\x03\x04")
+
+
 def a_certificate(name: str = HUB1, **options: object) -> Certificate:
     """The same, as mailtrust's own value."""
     return certificate(der(an_x509(name, **options)))  # type: ignore[arg-type]

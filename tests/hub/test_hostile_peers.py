@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from mailtrust import clock
+from mailtrust.core.model.server import ServerName
+from mailtrust.transports.hub import queue_view
 from mailtrust.transports.hub.settings import HubLimits
-from tests.hub.organization import MAIL, Organization, Peer, Running, eventually, held
-from tests.make import HUB1, HUB2
+from tests.hub.organization import MAIL, NEVER, Held, Organization, Peer, Running, eventually, held
+from tests.hub.servers import scripted
+from tests.make import HUB1, HUB2, a_key, half_readable
 
 BOX = f"postmaster@{HUB1}"
 PEER = held(HUB2)
@@ -236,3 +241,47 @@ async def test_half_a_message_is_no_message(organization: Organization) -> None:
         await hub1.mails_come(BOX)
 
     assert hub1.hub.counters.accepted == 1
+
+
+HALF_READABLE = [Held(a_key("a", "p256"), replace(PEER.certificate, der=one)) for one in half_readable()]
+
+
+@pytest.mark.parametrize("odd", HALF_READABLE, ids=["x400-address", "same-extension-twice"])
+async def test_a_certificate_that_cannot_be_read_is_deferred(organization: Organization, odd: Held) -> None:
+    async with organization.hub() as hub1:
+        async with Peer.meets(hub1.endpoint, odd) as session:
+            answer = await session.mails(BOX)
+        assert await others_are_served(hub1)
+
+    assert re.match(r"454 4\.7\.1 1036 the certificate [0-9a-f]{12} cannot be read", answer)
+    assert hub1.codes == [1036]
+
+
+@pytest.mark.parametrize("odd", HALF_READABLE, ids=["x400-address", "same-extension-twice"])
+async def test_a_next_hop_with_a_certificate_that_cannot_be_read_gets_no_mail(
+    organization: Organization, odd: Held
+) -> None:
+    async with (
+        scripted(odd) as hop,
+        organization.hub(routes={HUB2: hop.endpoint}, retry=NEVER) as hub1,
+    ):
+        await hub1.hub.submit(BOX, [f"postmaster@{HUB2}"], MAIL, clock.now())
+        await eventually(lambda: [row for row in queue_view(hub1.settings.store) if row.attempts])
+        assert await others_are_served(hub1)
+        rows = queue_view(hub1.settings.store)
+
+    assert "cannot be read" in rows[0].why
+    assert hop.said("MAIL") == []
+
+
+@pytest.mark.parametrize("odd", HALF_READABLE, ids=["x400-address", "same-extension-twice"])
+async def test_a_published_certificate_that_cannot_be_read_costs_nobody_else_his_mail(
+    organization: Organization, odd: Held
+) -> None:
+    """Every hub reads the whole directory: one bad value must not stop them all."""
+    async with organization.hub() as hub1:
+        await organization.replica.publish(ServerName(HUB1), odd.certificate.der, clock.now())
+        assert await others_are_served(hub1)
+        async with Peer.meets(hub1.endpoint, odd) as session:
+            assert (await session.mails(BOX)).startswith("454 4.7.1 1036")
+        assert await others_are_served(hub1)

@@ -31,6 +31,17 @@ Thumbprint = NewType("Thumbprint", str)
 """SHA-1 of the DER certificate, 40 lower-case hex digits: Windows' name for it.  Never decides."""
 
 
+# Strangers choose these bytes, and cryptography's complaints about them have no base in common.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """One X.509 certificate.  Two are equal when their bytes are."""
@@ -100,7 +111,7 @@ def certificate(der: bytes) -> Certificate:
             issuer=parsed.issuer.rfc4514_string(),
             der=der,
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except _UNREADABLE as error:
         raise NotACertificate("these bytes do not parse as an X.509 certificate") from error
 
 
