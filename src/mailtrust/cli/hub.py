@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable
 
 import typer
-from rich.table import Table
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from mailtrust import clock
@@ -57,7 +58,7 @@ def queue(context: typer.Context, *, json_output: JsonOption = False) -> None:
     elif not rows:
         say("the queue is empty")
     else:
-        show(_table(rows))
+        show(*_lines(rows))
 
 
 async def _serve(config: Config, *, json_output: bool) -> None:
@@ -103,25 +104,21 @@ def _report(row: QueueRow) -> dict[str, object]:
     }
 
 
-def _table(rows: Iterable[QueueRow]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("id", "age", "bytes", "sender", "recipients", "next try"):
-        table.add_column(
-            title, no_wrap=True, overflow="ellipsis", justify="right" if title == "bytes" else "left"
-        )
+def _lines(rows: Iterable[QueueRow]) -> Iterable[RenderableType]:
+    """What waits, and below each what it waits for: that is long, and must not take the columns' room."""
+    yield Text(f"{'id':8}  {'age':>4}  {'bytes':>8}  {'next try':9}  sender and recipients", "bold")
     now = clock.now()
     for row in rows:
-        age = int((now - row.accepted_at).total_seconds())
+        age = _length(int((now - row.accepted_at).total_seconds()))
         more = f" +{len(row.recipients) - 1}" if len(row.recipients) > 1 else ""
-        recipients = clean(f"{row.recipients[0]}{more}")
-        table.add_row(
-            row.id, _length(age), str(row.size_bytes), clean(row.sender or "<>"), recipients,
-            f"{row.next_try:%H:%M:%SZ}",
+        way = clean(f"{row.sender or '<>'} to {row.recipients[0]}{more}")
+        yield Text(
+            f"{row.id:8}  {age:>4}  {row.size_bytes:>8}  {row.next_try:%H:%M:%SZ}  {way}",
+            no_wrap=True, overflow="ellipsis",
         )  # fmt: skip
         waits = row.last_reply or row.why
         if waits:
-            table.add_row("", "", "", Text(clean(waits), "yellow", no_wrap=False, overflow="fold"))
-    return table
+            yield Padding(Text(clean(waits), "yellow", overflow="fold"), (0, 0, 0, 10))
 
 
 def _length(seconds: int) -> str:
