@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailtrust.errors import NotLdap
+from mailtrust.errors import BadInput, NotLdap
 from mailtrust.ldap import ber
 from mailtrust.ldap.filters import Equal, parse
 from mailtrust.ldap.requests import (
@@ -52,7 +52,8 @@ COUNT = st.integers(min_value=0, max_value=2**31 - 1)
 CONTROLS = st.lists(st.builds(Control, NUMBER, st.none() | RAW, st.booleans()), max_size=3).map(tuple)
 
 REQUESTS: st.SearchStrategy[Request | Abandon | Unbind] = st.one_of(
-    st.builds(SimpleBind, TEXT, RAW),
+    st.builds(SimpleBind, TEXT, st.binary(min_size=1, max_size=40)),
+    st.just(SimpleBind()),
     st.builds(SaslBind, LINE, st.none() | RAW, TEXT),
     st.builds(
         Search,
@@ -158,3 +159,68 @@ def test_a_cut_answer_is_never_taken_for_a_whole_one(response: Response, data: s
 def test_requests_are_the_bytes_of_the_standard(request_: Request, expected: str) -> None:
     """Put together by hand from the module in RFC 4511 appendix B."""
     assert request_.encode().hex() == expected.replace(" ", "")
+
+
+def test_a_name_without_a_password_cannot_sign_in() -> None:
+    """RFC 4513 section 5.1.2: a server may say yes, and mean nobody."""
+    with pytest.raises(BadInput, match="cn=hub1 cannot sign in without a password"):
+        SimpleBind("cn=hub1")
+
+
+def test_no_request_shows_its_secret() -> None:
+    """A representation ends in logs, tracebacks and failed tests."""
+    shown = repr((SimpleBind("cn=hub1", b"sesame"), SaslBind("PLAIN", b"sesame")))
+
+    assert "sesame" not in shown
+
+
+def test_a_result_may_come_with_any_tag() -> None:
+    """Samba refuses a control that it does not know as if every request were an extended one."""
+    refused = Response(7, Result(12, diagnostic="no such control"))
+
+    for tag in (0x61, 0x65, 0x67, 0x69, 0x6B, 0x6D, 0x6F, 0x78):
+        assert decode(content(wire.message(refused, tag=tag))) == refused
+
+
+def test_what_a_later_version_adds_is_passed_over() -> None:
+    """RFC 4511 section 4: behind the controls, and behind a result's last part."""
+    result = ber.element(0x65, ber.integer(0, ber.ENUMERATED), ber.octets(""), ber.octets(""), b"\x99\x01x")
+    message = ber.integer(1) + result + ber.octets("new", 0x8C)
+
+    assert decode(message) == Response(1, Result(0))
+
+
+def test_a_servers_text_cannot_move_the_cursor() -> None:
+    """Windows ends it with a NUL; whoever stands in between may write what he likes."""
+    sent = wire.message(Response(1, Result(49, diagnostic="data 52e\x1b[2J\0", referrals=("ldap://\x07",))))
+
+    answer = decode(content(sent)).answer
+
+    assert isinstance(answer, Result)
+    assert str(answer) == "49 (wrong name or password): data 52e?[2J"
+    assert answer.referrals == ("ldap://?",)
+
+
+def test_an_attribute_is_found_however_it_is_written() -> None:
+    """A server may answer with its own capitals."""
+    found = Entry("cn=a", {"userCertificate;binary": (b"x",), "cn": ()})
+
+    assert found.values("usercertificate;BINARY") == (b"x",)
+    assert found.values("cn") == found.values("sn") == ()
+
+
+@pytest.mark.parametrize(
+    ("wire_", "why"),
+    [
+        ("0201ff 650700", "a message numbered -1"),
+        ("02050080000000 6500", "a message numbered 2147483648"),
+        ("020101 6600", "a message of an unknown kind, 0x66"),
+        ("020101 6407 0400 3003 0401 61", "longer than what holds it"),
+        ("020101 640b 0400 3007 3005 0400 3001 00", "an entry whose attributes are none"),
+        ("020101 640c 0400 3008 3006 0400 3102 0200", "a value with tag 0x02"),
+        ("020101 640b 0400 3007 3005 0401ff 3100", "an attribute whose name is not ASCII"),
+    ],
+)
+def test_what_is_no_answer_is_refused_with_its_reason(wire_: str, why: str) -> None:
+    with pytest.raises(NotLdap, match=why):
+        decode(bytes.fromhex(wire_))

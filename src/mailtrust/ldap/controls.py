@@ -75,12 +75,12 @@ def post_read(*attributes: str) -> Control:
 
 
 def entry_before(response: Response) -> Entry | None:
-    """The entry of `pre_read`; None where the server does not tell, or a right is missing.  Raises NotLdap."""
+    """The entry of `pre_read`; None if it does not tell, or a right is missing.  Raises NotLdap."""
     return _entry(response, PRE_READ)
 
 
 def entry_after(response: Response) -> Entry | None:
-    """The entry of `post_read`; None where the server does not tell, or a right is missing.  Raises NotLdap."""
+    """The entry of `post_read`; None if it does not tell, or a right is missing.  Raises NotLdap."""
     return _entry(response, POST_READ)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
 
+from mailtrust.errors import BadInput
 from mailtrust.ldap import ber, filters
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
@@ -58,6 +59,11 @@ class SimpleBind:
 
     name: str = ""
     password: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        # RFC 4513 section 5.1.2: many servers say yes to it, and mean nobody.
+        if self.name and not self.password:
+            raise BadInput(f"{self.name} cannot sign in without a password")
 
     def encode(self) -> bytes:
         """The operation on the wire."""
