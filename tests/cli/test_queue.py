@@ -33,5 +33,5 @@ def test_the_queue_names_every_message_whole_and_why_it_waits(desk: Desk) -> Non
     screen = desk.must("hub", "queue").out
 
     assert "C0FFEE01" in screen
-    assert "somebody@far.example.test to postmaster@" in screen
+    assert "  somebody@far.example.test to post" in screen
     assert " ".join(screen.split()).endswith(WHY)
