@@ -33,5 +33,5 @@ def test_the_queue_names_every_message_whole_and_why_it_waits(desk: Desk) -> Non
     screen = desk.must("hub", "queue").out
 
     assert "C0FFEE01" in screen
-    assert "  somebody@far.example.test to post" in screen
+    assert f"somebody@far.example.test\n          to postmaster@{HUB1} +1\n" in screen
     assert " ".join(screen.split()).endswith(WHY)

@@ -105,20 +105,24 @@ def _report(row: QueueRow) -> dict[str, object]:
 
 
 def _lines(rows: Iterable[QueueRow]) -> Iterable[RenderableType]:
-    """What waits, and below each what it waits for: that is long, and must not take the columns' room."""
-    yield Text(f"{'id':8}  {'age':>4}  {'bytes':>8}  {'next try':9}  sender and recipients", "bold")
+    """A line for each message; below it where it goes and what it waits for, which may be long."""
+    yield Text(
+        f"{'id':8}  {'age':>4}  {'bytes':>8}  {'next try':9}  sender, recipients, what it waits for", "bold"
+    )
     now = clock.now()
     for row in rows:
         age = _length(int((now - row.accepted_at).total_seconds()))
         more = f" +{len(row.recipients) - 1}" if len(row.recipients) > 1 else ""
-        way = clean(f"{row.sender or '<>'} to {row.recipients[0]}{more}")
-        yield Text(
-            f"{row.id:8}  {age:>4}  {row.size_bytes:>8}  {row.next_try:%H:%M:%SZ}  {way}",
-            no_wrap=True, overflow="ellipsis",
-        )  # fmt: skip
+        start = f"{row.id:8}  {age:>4}  {row.size_bytes:>8}  {row.next_try:%H:%M:%SZ}"
+        yield Text(f"{start}  {clean(row.sender or '<>')}")
+        yield _below(clean(f"to {row.recipients[0]}{more}"))
         waits = row.last_reply or row.why
         if waits:
-            yield Padding(Text(clean(waits), "yellow", overflow="fold"), (0, 0, 0, 10))
+            yield _below(clean(waits), "yellow")
+
+
+def _below(text: str, style: str = "") -> RenderableType:
+    return Padding(Text(text, style, overflow="fold"), (0, 0, 0, 10), expand=False)
 
 
 def _length(seconds: int) -> str:
