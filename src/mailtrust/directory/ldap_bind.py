@@ -1,0 +1,131 @@
+"""
+How one signs in to a directory: as nobody, by a password, by a certificate, or by the account one runs as.
+
+A password stands on the first line of a file, which is read anew at each signing in, so that a changed one
+is used at once; it is never an argument, and no `repr` and no error holds it.
+
+Each kind of credentials drives the steps by itself, through `step`: whatever takes several (Kerberos), or
+encrypts what follows by itself, fits the same protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mailtrust.directory.ldap_tls import Identity, identity, read_once
+from mailtrust.errors import BadInput
+from mailtrust.ldap.requests import Bind, SaslBind, SimpleBind
+from mailtrust.ldap.responses import Result
+
+Step = Callable[[Bind], Awaitable[Result]]
+"""Sends one step of signing in, and brings the server's answer whatever it is."""
+
+
+class Layer(Protocol):
+    """What encrypts all that follows, once signing in has agreed on it."""
+
+    def wrap(self, data: bytes) -> bytes:
+        """Encrypt what is to be sent."""
+
+    def unwrap(self, data: bytes) -> bytes:
+        """Decrypt what is complete of what arrived; the rest waits.  Raises: NotLdap."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """How signing in ended."""
+
+    result: Result
+    layer: Layer | None = None
+
+
+class Credentials(Protocol):
+    """One account, and the way in which it proves itself."""
+
+    brings_encryption: bool
+    """True: what follows signing in is encrypted by it, and TLS is not wanted (Kerberos with seal)."""
+
+    async def shown(self) -> Identity | None:
+        """The certificate to show in the TLS handshake, if any.  Raises: BadInput."""
+
+    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+        """Sign in; *channel_binding* is empty where there is no TLS.  Raises: BadInput."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Nobody: what everybody may read."""
+
+    brings_encryption: bool = False
+
+    async def shown(self) -> Identity | None:
+        """Nothing."""
+        return None
+
+    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+        """An open connection is nobody's already."""
+        return SignedIn(Result(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """The account *name* (``cn=mx1,ou=servers,dc=example``) and the password in a file."""
+
+    name: str
+    file: Path
+    brings_encryption: bool = False
+
+    async def shown(self) -> Identity | None:
+        """Nothing."""
+        return None
+
+    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+        """One step.  Raises: BadInput."""
+        password = await asyncio.to_thread(first_line, self.file)
+        # RFC 4513 section 5.1.2: a name without a password is taken for nobody, and looks like success.
+        if not self.name or not password:
+            raise BadInput(
+                f"{self.file} holds no password" if self.name else "the account has no name",
+                hint="without both a directory lets one in as nobody",
+            )
+        return SignedIn(await step(SimpleBind(self.name, password)))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """The account that the directory maps a certificate to (SASL EXTERNAL); a PEM file holds it and its key."""
+
+    file: Path
+    brings_encryption: bool = False
+
+    async def shown(self) -> Identity | None:
+        """The certificate.  Raises: BadInput."""
+        return await asyncio.to_thread(identity, self.file)
+
+    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+        """One step: TLS has proved the key."""
+        return SignedIn(await step(SaslBind("EXTERNAL", b"")))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAccount:
+    """The account of this process, which a socket on the same machine tells by itself (SASL EXTERNAL)."""
+
+    brings_encryption: bool = False
+
+    async def shown(self) -> Identity | None:
+        """Nothing."""
+        return None
+
+    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+        """One step: the kernel has told who we are."""
+        return SignedIn(await step(SaslBind("EXTERNAL", b"")))
+
+
+def first_line(file: Path) -> bytes:
+    """The first line of a password file, without its end.  Raises BadInput."""
+    return read_once(file).split(b"\n", 1)[0].rstrip(b"\r")
