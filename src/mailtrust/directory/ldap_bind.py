@@ -4,25 +4,31 @@ How one signs in to a directory: as nobody, by a password, by a certificate, or 
 A password stands on the first line of a file, which is read anew at each signing in, so that a changed one
 is used at once; it is never an argument, and no `repr` and no error holds it.
 
-Each kind of credentials drives the steps by itself, through `step`: whatever takes several (Kerberos), or
+Each kind of credentials drives the steps by itself, step by step: whatever takes several (Kerberos), or
 encrypts what follows by itself, fits the same protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from mailtrust.directory.ldap_tls import Identity, identity, read_once
 from mailtrust.errors import BadInput
 from mailtrust.ldap.requests import Bind, SaslBind, SimpleBind
 from mailtrust.ldap.responses import Result
 
-Step = Callable[[Bind], Awaitable[Result]]
-"""Sends one step of signing in, and brings the server's answer whatever it is."""
+
+class Server(Protocol):
+    """The server to sign in to, as credentials see it."""
+
+    channel_binding: bytes
+    """What ties signing in to this TLS connection; empty where there is none."""
+
+    async def bind(self, request: Bind) -> Result:
+        """Send one step, and bring the answer whatever it is.  Raises: DirectoryUnavailable."""
 
 
 class Layer(Protocol):
@@ -46,29 +52,30 @@ class SignedIn:
 class Credentials(Protocol):
     """One account, and the way in which it proves itself."""
 
-    brings_encryption: bool
-    """True: what follows signing in is encrypted by it, and TLS is not wanted (Kerberos with seal)."""
+    @property
+    def brings_encryption(self) -> bool:
+        """True: what follows signing in is encrypted by it, and TLS is not wanted (Kerberos with seal)."""
 
     async def shown(self) -> Identity | None:
         """The certificate to show in the TLS handshake, if any.  Raises: BadInput."""
 
-    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
-        """Sign in; *channel_binding* is empty where there is no TLS.  Raises: BadInput."""
+    async def sign_in(self, server: Server) -> SignedIn:
+        """Sign in.  Raises: BadInput, DirectoryUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
     """Nobody: what everybody may read."""
 
-    brings_encryption: bool = False
+    brings_encryption: ClassVar[bool] = False
 
     async def shown(self) -> Identity | None:
         """Nothing."""
         return None
 
-    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
-        """An open connection is nobody's already."""
-        return SignedIn(Result(0))
+    async def sign_in(self, server: Server) -> SignedIn:
+        """One step, which tells at once whether the directory wants nobody."""
+        return SignedIn(await server.bind(SimpleBind()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +84,13 @@ class Password:
 
     name: str
     file: Path
-    brings_encryption: bool = False
+    brings_encryption: ClassVar[bool] = False
 
     async def shown(self) -> Identity | None:
         """Nothing."""
         return None
 
-    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+    async def sign_in(self, server: Server) -> SignedIn:
         """One step.  Raises: BadInput."""
         password = await asyncio.to_thread(first_line, self.file)
         # RFC 4513 section 5.1.2: a name without a password is taken for nobody, and looks like success.
@@ -92,38 +99,38 @@ class Password:
                 f"{self.file} holds no password" if self.name else "the account has no name",
                 hint="without both a directory lets one in as nobody",
             )
-        return SignedIn(await step(SimpleBind(self.name, password)))
+        return SignedIn(await server.bind(SimpleBind(self.name, password)))
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """The account that the directory maps a certificate to (SASL EXTERNAL); a PEM file holds it and its key."""
+    """The account that the directory maps a certificate to (SASL EXTERNAL); its key is in the same PEM file."""
 
     file: Path
-    brings_encryption: bool = False
+    brings_encryption: ClassVar[bool] = False
 
     async def shown(self) -> Identity | None:
         """The certificate.  Raises: BadInput."""
         return await asyncio.to_thread(identity, self.file)
 
-    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+    async def sign_in(self, server: Server) -> SignedIn:
         """One step: TLS has proved the key."""
-        return SignedIn(await step(SaslBind("EXTERNAL", b"")))
+        return SignedIn(await server.bind(SaslBind("EXTERNAL", b"")))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAccount:
     """The account of this process, which a socket on the same machine tells by itself (SASL EXTERNAL)."""
 
-    brings_encryption: bool = False
+    brings_encryption: ClassVar[bool] = False
 
     async def shown(self) -> Identity | None:
         """Nothing."""
         return None
 
-    async def sign_in(self, step: Step, channel_binding: bytes) -> SignedIn:
+    async def sign_in(self, server: Server) -> SignedIn:
         """One step: the kernel has told who we are."""
-        return SignedIn(await step(SaslBind("EXTERNAL", b"")))
+        return SignedIn(await server.bind(SaslBind("EXTERNAL", b"")))
 
 
 def first_line(file: Path) -> bytes:
