@@ -76,14 +76,17 @@ def test_a_hub_enforces_and_listens_where_it_presents(tmp_path: Path) -> None:
         """
         server = {listeners = ["127.0.0.1:2525"], store = "/srv/hub1"}
         transport.kind = "hub"
-        transport.routes = {"b.example.test" = "127.0.0.1:2526"}
+        transport.routes = {"b.example.test" = "127.0.0.1:2526", "*" = "[::1]:25"}
         """,
     )
 
     assert config.transport.mode == "enforce"
     assert config.transport.bind == (Endpoint("127.0.0.1", 2525),)
     assert config.transport.maildir == Path("/srv/hub1/mail")
-    assert config.transport.routes == {"b.example.test": Endpoint("127.0.0.1", 2526)}
+    assert config.transport.routes == {
+        "b.example.test": Endpoint("127.0.0.1", 2526),
+        "*": Endpoint("::1", 25),
+    }
     assert loaded(tmp_path, 'transport.kind = "postfix"').transport.mode == "report"
 
 

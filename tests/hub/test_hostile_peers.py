@@ -285,3 +285,26 @@ async def test_a_published_certificate_that_cannot_be_read_costs_nobody_else_his
         async with Peer.meets(hub1.endpoint, odd) as session:
             assert (await session.mails(BOX)).startswith("454 4.7.1 1036")
         assert await others_are_served(hub1)
+
+
+async def test_a_fault_met_in_one_connection_ends_that_one_only(organization: Organization) -> None:
+    """Whatever we did not foresee, the other peers' mail goes on; the loop's handler is told."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    stranger = held("stranger.example.test")
+    async with organization.hub() as hub1:
+        hub1.raised = Broken()
+        async with Peer.meets(hub1.endpoint, stranger) as session:
+            with suppress(ConnectionError, AssertionError):
+                await session.says("MAIL FROM:<>")
+            assert await everything_until_the_end(session) is not None
+        assert await others_are_served(hub1)
+
+    assert told == ["the connection from 127.0.0.1 met a fault"]
+
+
+class Broken(list[object]):
+    """A diary that cannot be written into, and says so where nothing may be said."""
+
+    def append(self, _: object) -> None:
+        raise RuntimeError("no ink")

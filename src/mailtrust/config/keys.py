@@ -124,7 +124,8 @@ def _domains(value: object) -> tuple[str, ...]:
 def _routes(value: object) -> dict[str, Endpoint]:
     if not isinstance(value, dict):
         raise BadInput("it is not a table")
-    return {server_name(domain): endpoint(_text(hop)) for domain, hop in value.items()}
+    names = {domain: domain if domain == "*" else server_name(domain) for domain in value}
+    return {names[domain]: endpoint(_text(hop)) for domain, hop in value.items()}
 
 
 def _peer_modes(value: object) -> dict[str, str]:
@@ -222,7 +223,7 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "maildir", _PATH, _folder, "STORE/mail",
         "Hub: the folder of the mailboxes.", '"/var/lib/mailtrust/mail"'),
     Key("transport", "routes", 'a table such as {"example.test" = "hub2.example.test:25"}', _routes, "{}",
-        "Hub: the next hop of each domain that is not local."),
+        "Hub: the next hop of each domain that is not local; * stands for every other one."),
     Key("transport", "queue_lifetime", _DURATION, _some_length, '"5d"',
         "Hub: how long a message is tried before its sender is told."),
     Key("transport", "message_size", 'a size such as "50 MiB"', _size, '"50 MiB"',

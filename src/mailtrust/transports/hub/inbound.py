@@ -9,7 +9,8 @@ read no further than a small buffer.
 from __future__ import annotations
 
 import asyncio
-from typing import assert_never, cast
+from collections.abc import Coroutine
+from typing import Any, assert_never, cast
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, certificate, fingerprint_of
 from mailtrust.core.model.trust import Stranger, Trusted, Verdict
@@ -78,7 +79,7 @@ class Inbound(asyncio.Protocol):
             self._begin(shared.presented.contexts)
         else:
             self._pause()
-            self._asking = shared.tasks.create_task(self._begin_later())
+            self._asking = self._alone(self._begin_later())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Let go of everything but what is being stored."""
@@ -158,6 +159,19 @@ class Inbound(asyncio.Protocol):
 
     # Between them
 
+    def _alone(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do *work* beside; a fault in it ends this connection only, as in asyncio's own callbacks."""
+
+        async def contained() -> None:
+            try:
+                await work
+            except Exception as fault:  # noqa: BLE001  # whatever one peer causes, the others go on
+                context = {"message": f"the connection from {self._address} met a fault", "exception": fault}
+                asyncio.get_running_loop().call_exception_handler(context)
+                self._close()
+
+        return self._shared.tasks.create_task(contained())
+
     async def _begin_later(self) -> None:
         contexts = await self._shared.presented.refresh()
         self._asking = None
@@ -221,7 +235,7 @@ class Inbound(asyncio.Protocol):
             shared.report_stranger(self._address, "unreadable", self._unreadable)
             return
         if isinstance(shared.trust.judge(self._presented), Stranger):
-            self._asking = shared.tasks.create_task(self._ask_again(self._presented))
+            self._asking = self._alone(self._ask_again(self._presented))
 
     async def _ask_again(self, presented: Certificate) -> None:
         shared = self._shared
@@ -241,7 +255,7 @@ class Inbound(asyncio.Protocol):
         if isinstance(verdict, Stranger) and not self._asked_again:
             self._considering = True
             if self._asking is None:
-                self._asking = self._shared.tasks.create_task(self._ask_again(verdict.certificate))
+                self._asking = self._alone(self._ask_again(verdict.certificate))
             return
         self._decide(session, verdict)
 
