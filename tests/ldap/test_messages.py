@@ -219,8 +219,17 @@ def test_an_attribute_is_found_however_it_is_written() -> None:
         ("020101 640b 0400 3007 3005 0400 3001 00", "an entry whose attributes are none"),
         ("020101 640c 0400 3008 3006 0400 3102 0200", "a value with tag 0x02"),
         ("020101 640b 0400 3007 3005 0401ff 3100", "an attribute whose name is not ASCII"),
+        ("020101 6412 0400 300e 3005 040161 3100 3005 040161 3100", "an entry with a twice"),
+        ("020101 6507 0a0100 0400 0400 a08201 04" + "30020400" * 65, "more than 64 controls"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_its_reason(wire_: str, why: str) -> None:
     with pytest.raises(NotLdap, match=why):
         decode(bytes.fromhex(wire_))
+
+
+def test_a_time_limit_is_never_rounded_down_to_none() -> None:
+    """0 on the wire is: take all the time you like."""
+    assert wire.read_request(ber.Reader(Search("", time_limit=timedelta(milliseconds=1)).encode())) == Search(
+        "", time_limit=timedelta(seconds=1)
+    )

@@ -42,9 +42,9 @@ _BARE_MECHANISMS = frozenset({"PLAIN", "LOGIN"})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one message may hold.  Samba itself takes requests of up to 16 MB."""
+    """How much one message may hold: reading the worst that fits takes less than a second."""
 
-    message_bytes: int = 16 * 1024 * 1024
+    message_bytes: int = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
+from math import ceil
 
 from mailtrust.errors import BadInput
 from mailtrust.ldap import ber, filters
@@ -110,7 +111,7 @@ class Search:
     attributes: tuple[str, ...] = ()
     size_limit: int = 0
     time_limit: timedelta = timedelta()
-    """In whole seconds: a server's limit is no deadline of ours."""
+    """Rounded up to seconds.  It is the server's promise, and no deadline of ours."""
     types_only: bool = False
     aliases: Aliases = Aliases.NEVER
 
@@ -122,7 +123,7 @@ class Search:
             ber.integer(self.scope, ber.ENUMERATED),
             ber.integer(self.aliases, ber.ENUMERATED),
             ber.integer(self.size_limit),
-            ber.integer(int(self.time_limit.total_seconds())),
+            ber.integer(ceil(self.time_limit.total_seconds())),
             ber.boolean(self.types_only),
             filters.encode(self.wanted),
             ber.sequence(*map(ber.octets, self.attributes)),

@@ -24,6 +24,8 @@ _REFERENCE = 0x73
 _INTERMEDIATE = 0x79
 _CONTROLS = 0xA0
 _GREATEST_ID = 2**31 - 1
+# A control of four bytes becomes an object of a hundred.
+_MOST_CONTROLS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,10 @@ def _attributes(data: bytes, at: int, end: int) -> dict[str, tuple[bytes, ...]]:
                 raise NotLdap(f"a value with tag 0x{kind:02x}")
             each.append(data[start:value])
         attribute = _ascii(data[name:name_end])
-        # No server sends an attribute twice; if one did, nothing of it should be lost.
-        found[attribute] = (*found.get(attribute, ()), *each)
+        if attribute in found:
+            # RFC 4511 section 4.1.7 forbids it; joining a million of them would take hours.
+            raise NotLdap(f"an entry with {printable(attribute)} twice")
+        found[attribute] = tuple(each)
     return found
 
 
@@ -222,8 +226,10 @@ def _texts(inside: ber.Reader) -> tuple[str, ...]:
 
 
 def _controls(inside: ber.Reader) -> tuple[Control, ...]:
-    controls = []
+    controls: list[Control] = []
     while inside.next_tag is not None:
+        if len(controls) == _MOST_CONTROLS:
+            raise NotLdap(f"a message with more than {_MOST_CONTROLS} controls")
         one = inside.enter()
         kind = one.text()
         critical = one.next_tag == ber.BOOLEAN and one.boolean()
