@@ -104,7 +104,7 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """The account that the directory maps a certificate to (SASL EXTERNAL); its key is in the same PEM file."""
+    """The account that a certificate is mapped to (SASL EXTERNAL); the PEM file holds its key as well."""
 
     file: Path
     brings_encryption: ClassVar[bool] = False
