@@ -103,7 +103,7 @@ class Wire:
         also: Collection[int] = (),
         most: int = 10_000,
     ) -> list[Entry]:
-        """What is found, in one answer: for few entries.  Active Directory gives 1000 at once; see `stream`."""
+        """What is found, in one answer: for few entries.  Active Directory gives 1000; see `stream`."""
         answers = await self.ask(search, controls, timeout=timeout, also=also, most=most)
         return [one.answer for one in answers if isinstance(one.answer, Entry)]
 
