@@ -125,3 +125,10 @@ def test_two_replicas_with_one_short_name_are_told_apart() -> None:
     heading = drawn(grid(a_view(a_store(), *looks), HUB1)).splitlines()[1]
 
     assert heading.split()[-2:] == ["dc#1", "dc#2"]
+
+
+def test_a_server_without_listeners_says_why_nothing_is_presented() -> None:
+    """A column that is missing must not read as one that is empty."""
+    view = a_view(a_store(installed(CURRENT, Slot.CURRENT)), a_replica(DC1, CURRENT))
+
+    assert "presented: no listener is known to look at (server.listeners)" in drawn(grid(view, HUB1))

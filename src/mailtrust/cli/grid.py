@@ -171,6 +171,8 @@ def _below(
     for place in places:
         if place.found is None:
             yield _unseen(place.name, place.why)
+    if not view.wires(server):
+        yield Text("  presented: no listener is known to look at (server.listeners)", "dim")
     yield from _notes(view, server)
 
 
