@@ -37,9 +37,9 @@ class Slapd:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Slapd]:
-    """A server with an empty database below BASE, and ADMIN who may write it."""
+    """A server with the folder's database, at first an empty one, and ADMIN who may write it."""
     trusted, port = _with_certificate(folder), free_port()
-    (folder / "db").mkdir()
+    (folder / "db").mkdir(exist_ok=True)
     (folder / "slapd.conf").write_text(_configuration(folder), "utf-8")
     slapd = program("slapd")
     assert slapd is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from mailtrust.errors import Refused
 from mailtrust.ldap import controls, syncrepl
 from mailtrust.ldap.filters import And, Equal, Filter, Not, Present, Substrings, parse
+from mailtrust.ldap.following import CaughtUp, Changed, Following, Gone, News
 from mailtrust.ldap.names import parse as name
 from mailtrust.ldap.requests import (
     NO_ATTRIBUTES,
@@ -326,3 +328,69 @@ def test_a_control_that_nobody_knows_is_refused_if_it_matters(talk: Talk) -> Non
 
 def test_an_operation_that_nobody_knows_is_an_answer(talk: Talk) -> None:
     talk.result(Extended("1.2.3"), code=Code.PROTOCOL_ERROR)
+
+
+def followed(talk: Talk, following: Following) -> tuple[int, list[News]]:
+    """What there is, told by a search that stays."""
+    number = talk.send(below(Present("cn"), "cn"), following.control())
+    told: list[News] = []
+    while CaughtUp() not in told:
+        told += following.receive(talk.next(number))
+    return number, told
+
+
+def next_news(talk: Talk, following: Following, number: int) -> News:
+    while not (news := following.receive(talk.next(number))):
+        pass
+    (one,) = news
+    return one
+
+
+def rename(server: Slapd, entry: str, leaf: str) -> None:
+    sign_in = ["-x", "-D", ADMIN, "-w", PASSWORD.decode()]
+    subprocess.run(["ldapmodrdn", "-H", server.url, *sign_in, "-r", entry, leaf], check=True, timeout=30)
+
+
+def test_a_copy_follows_through_restarts_renames_and_deletions(tmp_path: Path) -> None:
+    following = Following()
+    copy: dict[UUID, str] = {}
+
+    def take(*told: News) -> None:
+        for news in told:
+            if isinstance(news, Changed):
+                copy[news.uuid] = name(news.entry.name).leaf
+            elif isinstance(news, Gone):
+                del copy[news.uuid]
+
+    with running(tmp_path) as server, signed_in(server) as talk:
+        talk.result(Add(BASE, (("objectClass", (b"domain",)), ("dc", (b"example",)))))
+        talk.result(Add(str(SERVERS), (("objectClass", (b"organizationalUnit",)),)))
+        for label in ("stays", "goes", "goes later", "old"):
+            add(talk, label)
+        number, told = followed(talk, following)
+        take(*told)
+        assert sorted(copy.values()) == ["goes", "goes later", "old", "stays"]
+
+        with signed_in(server) as other:
+            other.result(Delete(str(SERVERS.child("cn", "goes"))))
+            take(next_news(talk, following, number))
+            rename(server, str(SERVERS.child("cn", "old")), "cn=new")
+            take(next_news(talk, following, number))
+        assert sorted(copy.values()) == ["goes later", "new", "stays"]
+
+    # Another process that was told all that, and a server that was away.
+    following = Following(following.known, following.cookie)
+    with running(tmp_path) as server:
+        with signed_in(server) as other:
+            other.result(Delete(str(SERVERS.child("cn", "goes later"))))
+            add(other, "new while away")
+        with signed_in(server) as talk:
+            _, told = followed(talk, following)
+            take(*told)
+        assert [one.entry.values("cn") for one in told if isinstance(one, Changed)] == [(b"new while away",)]
+        assert sorted(copy.values()) == ["new", "new while away", "stays"]
+
+        # Nothing has changed: nothing is told.
+        with signed_in(server) as talk:
+            assert followed(talk, following)[1] == [CaughtUp()]
+    assert following.known == set(copy)
