@@ -23,6 +23,7 @@ PACKAGES = {
     "postconf": "postfix",
     "posttls-finger": "postfix",
     "ps": "procps",
+    "slapadd": "slapd",
     "slapd": "slapd",
     "smtp-source": "postfix",
     "ss": "iproute2",
