@@ -89,6 +89,13 @@ async def eventually(holds: Callable[[], object], what: str = "") -> None:
         raise AssertionError(f"it never came to that: {what}") from None
 
 
+class Broken(list[Raised]):
+    """A diary that cannot be written into, and says so where nothing may be said."""
+
+    def append(self, _: Raised) -> None:
+        raise RuntimeError("no ink")
+
+
 @dataclass
 class Running:
     """A hub, with what a test turns and looks at."""

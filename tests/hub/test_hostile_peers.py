@@ -14,7 +14,7 @@ from mailtrust import clock
 from mailtrust.core.model.server import ServerName
 from mailtrust.transports.hub import queue_view
 from mailtrust.transports.hub.settings import HubLimits
-from tests.hub.organization import MAIL, NEVER, Held, Organization, Peer, Running, eventually, held
+from tests.hub.organization import MAIL, NEVER, Broken, Held, Organization, Peer, Running, eventually, held
 from tests.hub.servers import scripted
 from tests.make import HUB1, HUB2, a_key, half_readable
 
@@ -301,10 +301,3 @@ async def test_a_fault_met_in_one_connection_ends_that_one_only(organization: Or
         assert await others_are_served(hub1)
 
     assert told == ["the connection from 127.0.0.1 met a fault"]
-
-
-class Broken(list[object]):
-    """A diary that cannot be written into, and says so where nothing may be said."""
-
-    def append(self, _: object) -> None:
-        raise RuntimeError("no ink")

@@ -17,6 +17,7 @@ from tests.hub.organization import (
     MAIL,
     NEVER,
     SOON,
+    Broken,
     Organization,
     Running,
     eventually,
@@ -80,6 +81,24 @@ async def test_a_strangers_hop_hears_of_no_mail(organization: Organization) -> N
     assert hub1.codes == [2018]
     assert hub1.raised[0].place == str(hop.endpoint)
     assert hub1.raised[0].values["fingerprint"] == stranger.fingerprint
+
+
+async def test_a_fault_on_one_way_out_leaves_the_others_open(organization: Organization) -> None:
+    """What met it stays in the queue; mail for here goes on arriving."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    async with (
+        scripted(held(HUB2, "another-key")) as hop,
+        organization.hub(HUB1, routes={HUB2: hop.endpoint}, retry=NEVER) as hub1,
+    ):
+        hub1.raised = Broken()
+        await send(hub1)
+        await eventually(lambda: told)
+        await hub1.hub.submit("", (f"postmaster@{HUB1}",), MAIL, clock.now())
+        await hub1.mails_come(f"postmaster@{HUB1}")
+        assert hub1.hub.waiting() == 1
+
+    assert told == [f"delivery to {hop.endpoint} met a fault"]
 
 
 async def test_two_hubs_that_do_not_know_each_other_wait_until_they_do(organization: Organization) -> None:

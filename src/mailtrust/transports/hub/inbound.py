@@ -26,6 +26,7 @@ from mailtrust.smtp.server import (
     TlsRequested,
 )
 from mailtrust.transports.hub import admission
+from mailtrust.transports.hub.containment import contained
 from mailtrust.transports.hub.credential import Contexts
 from mailtrust.transports.hub.message import Arrival, Message, hops, received
 from mailtrust.transports.hub.reception import Reception
@@ -160,17 +161,13 @@ class Inbound(asyncio.Protocol):
     # Between them
 
     def _alone(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do *work* beside; a fault in it ends this connection only, as in asyncio's own callbacks."""
+        """Do *work* beside; a fault in it ends this connection only."""
 
-        async def contained() -> None:
-            try:
-                await work
-            except Exception as fault:  # noqa: BLE001  # whatever one peer causes, the others go on
-                context = {"message": f"the connection from {self._address} met a fault", "exception": fault}
-                asyncio.get_running_loop().call_exception_handler(context)
+        async def alone() -> None:
+            if not await contained(work, f"the connection from {self._address}"):
                 self._close()
 
-        return self._shared.tasks.create_task(contained())
+        return self._shared.tasks.create_task(alone())
 
     async def _begin_later(self) -> None:
         contexts = await self._shared.presented.refresh()

@@ -18,6 +18,7 @@ from datetime import datetime
 from mailtrust.smtp.delivery import Deferred, Delivered, Mail, Outcome
 from mailtrust.transports.base import Report
 from mailtrust.transports.hub.admission import LOCAL, hop_of
+from mailtrust.transports.hub.containment import contained
 from mailtrust.transports.hub.counters import Counters
 from mailtrust.transports.hub.credential import Presented
 from mailtrust.transports.hub.lane import Key, Lane, Recent
@@ -199,17 +200,21 @@ class Relay:
 
     async def _work(self, lane: Lane, tasks: asyncio.TaskGroup) -> None:
         try:
-            if lane.hop == LOCAL:
-                self._say_delivering()
-                await self._deliver_here(lane)
-            elif lane.hop == "":
-                await self._put_off(lane, Deferred(_NO_ROUTE))
-            else:
-                await self._relay(lane, tasks)
+            # A message whose delivery met a fault stays in the queue, and is tried when the hub starts again.
+            await contained(self._serve(lane, tasks), f"delivery to {lane.hop or 'nowhere'}")
         finally:
             lane.workers -= 1
         # What came while the last session ended must not wait for the next arrival.
         self._staff(lane, tasks)
+
+    async def _serve(self, lane: Lane, tasks: asyncio.TaskGroup) -> None:
+        if lane.hop == LOCAL:
+            self._say_delivering()
+            await self._deliver_here(lane)
+        elif lane.hop == "":
+            await self._put_off(lane, Deferred(_NO_ROUTE))
+        else:
+            await self._relay(lane, tasks)
 
     def _say_delivering(self) -> None:
         """From here on `finish` waits for this worker."""
