@@ -8,7 +8,8 @@ after the rest.
 now and then for its root; one that does not even answer that is left.
 
 *Memory*: when watchers take less than comes, the server is left waiting; but never while somebody else waits
-for an answer, which may be a watcher's own question, standing behind what it has not taken.
+for an answer, which may be a watcher's own question, standing behind what it has not taken.  Above four
+times the limit the connection is ended.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def started(folder: Path, count: int = 1, *, extra: str = "") -> Iterator[tuple[
 
 
 def authority(folder: Path) -> Path:
-    """A certificate authority, and beside it a certificate and key of a server, for 127.0.0.1 and localhost."""
+    """A certificate authority; beside it a certificate and key of a server, for 127.0.0.1 and localhost."""
     ca = _signed("Test authority", "Test authority", "ldap-ca", "ldap-ca", is_ca=True)
     (folder / "ca.pem").write_bytes(ca.public_bytes(Encoding.PEM))
     server = _signed("ldap.example.test", "Test authority", "ldap-server", "ldap-ca")
