@@ -11,6 +11,7 @@ own certificates and nothing else.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -129,8 +130,10 @@ class Server:
     def _end(self, by: signal.Signals) -> None:
         if self.process is None:
             return
-        self.process.send_signal(signal.SIGCONT)
         self.process.send_signal(by)
+        if by != signal.SIGKILL:
+            # A frozen one hears it when it goes on.
+            self.process.send_signal(signal.SIGCONT)
         self.process.wait(PATIENCE_SECONDS)
         self.process = None
 
@@ -161,8 +164,9 @@ def started(folder: Path, count: int = 1, *, extra: str = "") -> Iterator[tuple[
         servers.append(Server(its, number, free_port(), free_port(), ca_file, extra))
     for one in servers:
         (one.folder / "slapd.conf").write_text(_configuration(one, servers), "utf-8")
-    # The others learn the tree from the first one.
     _load(servers[0], _TREE)
+    for other in servers[1:]:
+        shutil.copytree(servers[0].folder / "db", other.folder / "db", dirs_exist_ok=True)
     with ExitStack() as stack:
         for one in servers:
             stack.callback(one.stop)

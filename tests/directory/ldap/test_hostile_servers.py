@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,6 +57,50 @@ async def test_silence_after_the_promise_of_tls_costs_the_deadline(short: Path) 
     async with hostile.server(promise, short, plain=True) as url:
         with pytest.raises(DirectoryUnavailable, match="turning to TLS"):
             await Wire.open(url, ca_file=short / "ca.pem", timeout=SOON)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+async def test_silence_in_the_middle_of_the_handshake_costs_the_deadline(short: Path, share: float) -> None:
+    """A server stopped there has said a part of its first words, and will not say the rest."""
+
+    async def half(reader: Reader, writer: Writer) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(short / "server.pem", short / "server.key")
+        arriving, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = context.wrap_bio(arriving, leaving, server_side=True)
+        while leaving.pending == 0:
+            arriving.write(await reader.read(1000))
+            with suppress(ssl.SSLWantReadError):
+                server.do_handshake()
+        words = leaving.read()
+        writer.write(words[: int(len(words) * share)])
+        await forever()
+
+    loop = asyncio.get_running_loop()
+    async with hostile.server(half, short, plain=True) as url:
+        begun = loop.time()
+        with pytest.raises(DirectoryUnavailable, match="turning to TLS"):
+            await Wire.open(url.replace("ldap:", "ldaps:"), ca_file=short / "ca.pem", timeout=SOON)
+        assert 0.295 <= loop.time() - begun < 0.8
+
+
+async def test_who_is_cancelled_while_opening_leaves_no_connection(short: Path) -> None:
+    met, left = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: Reader, writer: Writer) -> None:
+        await reader.readexactly(1)
+        met.set()
+        with suppress(ConnectionError):
+            await reader.read()
+        left.set()
+
+    async with hostile.server(silent, short, plain=True) as url:
+        opening = asyncio.create_task(Wire.open(url, timeout=PATIENCE))
+        await met.wait()
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await asyncio.wait_for(left.wait(), 5)
 
 
 async def test_words_slipped_in_before_tls_are_not_believed(short: Path) -> None:

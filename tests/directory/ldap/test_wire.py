@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, OwnAccount, Password
 from mailtrust.directory.ldap_wire import Settings, Wire
@@ -22,7 +23,7 @@ from mailtrust.ldap.results import Code
 from tests.directory.ldap import slapd
 from tests.directory.ldap.slapd import ADMIN, BASE, MX1, MX2, SERVERS, Server, password_file
 from tests.hub.organization import eventually, free_port
-from tests.make import an_x509, der
+from tests.make import a_key, an_x509, der
 from tests.programs import needs, program
 
 pytestmark = needs("slapd", "slapadd", "ldapsearch")
@@ -68,6 +69,20 @@ async def test_a_client_certificate_opens_the_account_it_is_mapped_to(server: Se
     pem = slapd.client_pem(short, "mx1")
     async with await opened(server, credentials=ClientCertificate(pem)) as wire:
         assert await wire.who_am_i(timeout=PATIENCE) == f"dn:{MX1}"
+
+
+async def test_a_client_certificate_of_a_stranger_opens_nothing(server: Server, short: Path) -> None:
+    other = short / "else"
+    other.mkdir()
+    with pytest.raises(DirectoryUnavailable):
+        await opened(server, credentials=ClientCertificate(_of_another_authority(other)))
+
+
+def _of_another_authority(folder: Path) -> Path:
+    made = an_x509("mx1", key="stranger")
+    key = a_key("stranger", "p256").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "mx1.pem").write_bytes(made.public_bytes(Encoding.PEM) + key)
+    return folder / "mx1.pem"
 
 
 async def test_a_socket_tells_who_we_are(server: Server) -> None:
