@@ -12,7 +12,7 @@ the error says so, and only reading tells.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -114,7 +114,7 @@ class Wire:
         *,
         timeout: timedelta,
         page: int = 500,
-    ) -> AsyncIterator[Entry]:
+    ) -> AsyncGenerator[Entry, None]:
         """
         What is found, however much it is, page by page; *timeout* is for each page.
 
@@ -186,7 +186,7 @@ class Wire:
         *,
         timeout: timedelta | None = None,
         also: Collection[int] = (),
-    ) -> AsyncIterator[Response]:
+    ) -> AsyncGenerator[Response, None]:
         """
         Everything that a search which stays tells, each with its controls; the result comes last, if it ends.
 
