@@ -47,6 +47,11 @@ class Replica(Protocol):
     """Whether a value may be written here, besides at the primary."""
     holds_many: bool
     """Whether an entry holds several values, so that publishing does not erase the old one."""
+    remembers_withdrawals: bool
+    """
+    Whether a replica itself keeps what was withdrawn from returning.  Elsewhere a value is deleted without a
+    trace, `ReplicaSighting.withdrawn` stays empty, and the server's own journal is what knows.
+    """
 
     async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
         """
@@ -64,7 +69,8 @@ class Replica(Protocol):
         Put *value* (a DER certificate, or any bytes) on the server's entry, and read it back.
 
         *listeners*, when not None, replace those published before.  Raises: PublishRefused also for a
-        value, or a certificate whose key, was withdrawn: what was withdrawn never returns.
+        value, or a certificate whose key, was withdrawn, if the replica remembers it; and for a value that
+        the replica does not take for a certificate, if it looks.
         """
 
     async def withdraw(self, server: ServerName, fingerprint: Fingerprint, now: datetime) -> None:

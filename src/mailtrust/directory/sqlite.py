@@ -56,6 +56,7 @@ class SqliteReplica:
 
     takes_writes = True
     holds_many = True
+    remembers_withdrawals = True
 
     def __init__(self, url: str, *, timeout: timedelta, memory: Memory | None = None) -> None:
         self.url = url

@@ -1,0 +1,109 @@
+"""
+Whether anything changed below an entry of an LDAP directory.
+
+A *mark* is what a look is compared with later.  An OpenLDAP server with the overlay ``syncprov`` keeps one
+by itself: ``contextCSN``, the number of the latest change by each writer; from there it tells every change
+as it happens (RFC 4533).  Elsewhere the mark is each entry's name and number, read again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailtrust.directory.ldap_wire import Wire
+from mailtrust.errors import BadInput
+from mailtrust.ldap import names, syncrepl
+from mailtrust.ldap.names import Name
+from mailtrust.ldap.requests import Scope, Search
+from mailtrust.ldap.responses import Entry, Intermediate, Response, Result
+from mailtrust.ldap.results import Code
+from mailtrust.ldap.syncrepl import Fate, NewCookie, PhaseEnds, Several
+
+_STAMPS = ("entryUUID", "entryCSN", "modifyTimestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """The mark of a server that tells changes."""
+
+    value: bytes
+
+
+Numbers = frozenset[tuple[object, ...]]
+Mark = Cookie | Numbers | str
+"""A text says why there is none."""
+
+
+async def mark(wire: Wire, base: Name, timeout: timedelta) -> Mark:
+    """How things stand below *base*.  Raises: DirectoryUnavailable."""
+    cookie = await _cookie(wire, base, timeout)
+    if cookie is not None:
+        return cookie
+    search = Search(str(base), Scope.ONE_LEVEL, attributes=_STAMPS)
+    async with aclosing(wire.stream(search, timeout=timeout)) as entries:
+        return frozenset([(one.name, *map(one.values, _STAMPS)) async for one in entries])
+
+
+async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[Mark, None]:
+    """
+    The mark after each change since *known*, as the server tells them; ends at once where it tells none.
+
+    Raises: DirectoryUnavailable.
+    """
+    if not isinstance(known, Cookie):
+        return
+    cookie, names_present = known.value, False
+    search = Search(str(base), Scope.ONE_LEVEL, attributes=("entryCSN",))
+    watch = wire.watch(search, [syncrepl.sync(cookie=cookie)], also=(Code.E_SYNC_REFRESH_REQUIRED,))
+    async with aclosing(watch) as responses:
+        async for response in responses:
+            new, changed, names_present = _news(response, names_present=names_present)
+            cookie = syncrepl.merged(cookie, new) if new else cookie
+            if changed:
+                yield Cookie(cookie)
+
+
+def _news(response: Response, *, names_present: bool) -> tuple[bytes | None, bool, bool]:
+    """The cookie it brings, whether something changed, and whether it has named what is still there."""
+    match response.answer:
+        case Entry():
+            state = syncrepl.state(response)
+            is_present = state is not None and state.fate is Fate.PRESENT
+            return state.cookie if state else None, not is_present, names_present or is_present
+        case Intermediate() as message:
+            match syncrepl.news(message):
+                case NewCookie(cookie):
+                    return cookie, False, names_present
+                case Several() as several:
+                    return several.cookie, several.deleted, names_present or not several.deleted
+                case PhaseEnds() as phase:
+                    # Whatever was not named is gone, and we do not know what that is: better look.
+                    return phase.cookie, names_present and not phase.deletes, False
+        case Result():
+            return None, not response.answer.done, False
+    return None, False, names_present
+
+
+async def _cookie(wire: Wire, base: Name, timeout: timedelta) -> Cookie | None:
+    root = await _read(wire, Name(), ("namingContexts", "supportedControl"), timeout)
+    if root is None or syncrepl.SYNC_REQUEST.encode() not in root.values("supportedControl"):
+        return None
+    for context in root.values("namingContexts"):
+        try:
+            suffix = names.parse(context.decode("utf-8", "replace"))
+        except BadInput:
+            continue
+        if base.is_under(suffix):
+            head = await _read(wire, suffix, ("contextCSN",), timeout)
+            numbers = head.values("contextCSN") if head else ()
+            return Cookie(syncrepl.cookie_of(numbers)) if numbers else None
+    return None
+
+
+async def _read(wire: Wire, name: Name, attributes: tuple[str, ...], timeout: timedelta) -> Entry | None:
+    search = Search(str(name), Scope.BASE, attributes=attributes)
+    found = await wire.search(search, timeout=timeout, also=(Code.NO_SUCH_OBJECT,))
+    return found[0] if found else None
