@@ -11,6 +11,8 @@ from mailtrust.config import KEYS, Config, Key, find, load
 from mailtrust.core.model.server import Endpoint
 from mailtrust.errors import BadConfiguration
 
+LDAP = '[directory]\nhome = "ldaps://dc1.example.test"\nbase = "ou=mail,dc=example,dc=test"\n'
+
 
 def configuration(folder: Path, text: str) -> Path:
     file = folder / "mailtrust.toml"
@@ -125,7 +127,17 @@ def test_no_listener_is_not_the_default_listener(tmp_path: Path) -> None:
         ('[server]\nlisteners = "127.0.0.1:25"', "line 2: server.listeners", ""),
         ('[directory]\nhome = "dc1.db"', 'line 2: directory.home is "dc1.db"; expected', "sqlite:///srv"),
         ('[directory]\nhome = "sqlite://dc1.db"', "line 2: directory.home", "absolute path"),
-        ('[directory]\nhome = "ldaps://dc1.example.test"', "line 2: directory.home", "next release"),
+        (
+            '[directory]\nhome = "ldaps://dc1.example.test"',
+            "line 2: ldaps://dc1.example.test speaks LDAP, and directory.base does not say where",
+            "ou=mail,dc=example,dc=test",
+        ),
+        ('[directory]\nbase = "example"', 'line 2: directory.base is "example"; expected a disting', ""),
+        (LDAP + 'layout = "exchange"', 'line 4: directory.layout is "exchange", which', "standard"),
+        (LDAP + 'bind = "kerberos"', 'line 4: directory.bind is "kerberos", which', "simple and external"),
+        (LDAP + 'bind = "simple"', "line 4: directory.bind", "set directory.bind_dn"),
+        (LDAP + 'bind = "simple"\nbind_dn = "cn=a"', "line 4: directory.bind", "set directory.password_file"),
+        (LDAP + 'bind = "external"', "line 4: directory.bind", "set directory.client_certificate"),
         ('[directory]\nlatency = "5"', 'directory.latency is "5"; expected a duration', "auto"),
         ('[transport]\nmessage_size = "50"', 'line 2: transport.message_size is "50"; expected a size', ""),
         ('[transport]\nroutes = {"b.example.test" = "x"}', "line 2: transport.routes", "HOST:PORT"),
@@ -143,6 +155,21 @@ def test_what_cannot_be_used_is_refused_with_its_line(
     assert str(tmp_path / "mailtrust.toml") in error.message
     assert message in error.message
     assert hint in f"{error.hint} {error.message}"
+
+
+def test_a_directory_with_ldap_needs_a_base_and_its_account(tmp_path: Path) -> None:
+    config = loaded(tmp_path, LDAP + 'bind = "simple"\nbind_dn = "cn=hub1"\npassword_file = "/etc/p"')
+
+    assert config.directory.replicas == ("ldaps://dc1.example.test",)
+    assert (config.directory.base, config.directory.bind_dn) == ("ou=mail,dc=example,dc=test", "cn=hub1")
+
+
+def test_on_a_socket_the_kernel_tells_who_we_are(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path, LDAP.replace("ldaps://dc1.example.test", "ldapi://%2Frun%2Fldapi") + 'bind = "external"'
+    )
+
+    assert config.directory.client_certificate is None
 
 
 def test_one_bad_value_in_a_list_is_named(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.directory.ldap import LdapSettings
 from mailtrust.directory.open import Directory, open_directory
 from mailtrust.errors import BadInput, DirectoryUnavailable
+from mailtrust.ldap.names import parse
 from tests.make import DC1, DC2, ENDPOINT, HUB1, HUB2, NOON, a_certificate, minutes
 
 HUB3 = ServerName("hub3.example.test")
@@ -170,7 +172,7 @@ async def test_every_replica_has_a_state(directory: Directory, urls: list[str]) 
     assert [states[url].values for url in urls[:2]] == [1, 0]
 
 
-@pytest.mark.parametrize("url", ["ldaps://dc1.example.test", "/srv/dc1.db", "http://dc1/", "sqlite://dc1.db"])
+@pytest.mark.parametrize("url", ["/srv/dc1.db", "http://dc1/", "sqlite://dc1.db"])
 def test_a_url_that_names_no_directory_is_refused(url: str) -> None:
     with pytest.raises(BadInput) as refused:
         open_directory(DC1, DC1, [url], timeout=SECONDS, memory=None)
@@ -182,3 +184,35 @@ def test_one_file_under_two_names_is_refused() -> None:
     """It would be two witnesses that always agree."""
     with pytest.raises(BadInput, match="same replica"):
         open_directory(DC1, DC1, [DC2, "sqlite:///srv/../srv/dc2.db"], timeout=SECONDS, memory=None)
+
+
+LDAP = LdapSettings(parse("ou=mail,dc=example,dc=test"))
+
+
+def test_a_server_with_ldap_is_a_replica_like_any_other() -> None:
+    url = "ldaps://dc1.example.test"
+
+    directory = open_directory(url, DC1, (), timeout=SECONDS, memory=None, ldap=LDAP)
+
+    assert [one.url for one in directory.replicas] == [url, DC1]
+
+
+def test_a_server_with_ldap_is_refused_while_nothing_says_where_its_entries_stand() -> None:
+    with pytest.raises(BadInput) as refused:
+        open_directory("ldaps://dc1.example.test", DC1, (), timeout=SECONDS, memory=None)
+
+    assert refused.value.hint == "set directory.base"
+
+
+def test_one_server_under_two_names_is_refused() -> None:
+    urls = ("ldap://dc1.example.test", "ldaps://DC1.example.test:636")
+
+    with pytest.raises(BadInput, match="same replica"):
+        open_directory(*urls, (), timeout=SECONDS, memory=None, ldap=LDAP)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(BadInput) as refused:
+        open_directory("ldaps://cn=a:sesame@dc1", DC1, (), timeout=SECONDS, memory=None, ldap=LDAP)
+
+    assert "sesame" not in f"{refused.value} {refused.value.hint}"

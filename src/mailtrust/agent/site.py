@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from mailtrust.agent.journal import Journal
 from mailtrust.certificates.store import Store
 from mailtrust.config import Config
+from mailtrust.config import Directory as Replicas
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.policy import Policy
+from mailtrust.directory.ldap import LdapSettings
+from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, Credentials, OwnAccount, Password
 from mailtrust.directory.open import Directory, open_directory
+from mailtrust.ldap import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,22 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
         config.directory.replicas,
         timeout=config.policy.probe_timeout,
         memory=journal,
+        ldap=_ldap(config.directory) if config.directory.base else None,
     )
     try:
         yield Site(config, Store(config.server.store), directory, journal)
     finally:
         await directory.close()
+
+
+def _ldap(replicas: Replicas) -> LdapSettings:
+    return LdapSettings(names.parse(replicas.base), _credentials(replicas), replicas.ca_file)
+
+
+def _credentials(replicas: Replicas) -> Credentials:
+    if replicas.bind == "simple" and replicas.password_file is not None:
+        return Password(replicas.bind_dn, replicas.password_file)
+    if replicas.bind == "external":
+        file = replicas.client_certificate
+        return OwnAccount() if file is None else ClientCertificate(file)
+    return Anonymous()

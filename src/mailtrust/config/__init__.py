@@ -14,7 +14,8 @@ from pathlib import Path
 
 from mailtrust.config.annotated import annotated
 from mailtrust.config.document import Document
-from mailtrust.config.keys import KEYS, Key
+from mailtrust.config.keys import KEYS, Key, is_ldap
+from mailtrust.config.ldap import refuse_half_an_ldap
 from mailtrust.config.units import duration, size_bytes, write_duration, write_size
 from mailtrust.core.model.server import Endpoint, ServerName, server_name
 from mailtrust.core.policy import Policy
@@ -169,11 +170,12 @@ def _host_name(default_name: Callable[[], str]) -> ServerName:
 def _directory(document: Document) -> Directory:
     home = document.get("directory.home")
     primary = document.get("directory.primary") or home
-    replicas = document.get("directory.replicas") or ()
+    replicas = tuple(dict.fromkeys((home, primary, *(document.get("directory.replicas") or ()))))
+    refuse_half_an_ldap(document, tuple(url for url in replicas if is_ldap(url)))
     return Directory(
         home=home,
         primary=primary,
-        replicas=tuple(dict.fromkeys((home, primary, *replicas))),
+        replicas=replicas,
         latency=document.get("directory.latency"),
         base=document.get("directory.base") or "",
         layout=document.get("directory.layout"),

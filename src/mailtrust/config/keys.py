@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from mailtrust.config.units import duration, size_bytes
 from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_name
 from mailtrust.errors import BadInput
+from mailtrust.ldap import names
 
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
@@ -73,16 +74,27 @@ def _endpoints(value: object) -> tuple[Endpoint, ...]:
 def _replica(value: object) -> str:
     """A replica's URL; whether we can speak to it is asked where all of them are known."""
     url = _text(value)
+    if is_ldap(url):
+        return url
     parts = urlsplit(url)
-    if parts.scheme in ("ldap", "ldaps", "ldapi"):
-        raise BadInput(
-            f"{url!r} is LDAP", hint="LDAP directories come with the next release; use sqlite:///… for now"
-        )
     if parts.scheme != "sqlite" or parts.netloc or not parts.path.strip("/") or parts.query or parts.fragment:
         raise BadInput(
-            f"{url!r} is not a replica", hint="write sqlite:// and the absolute path: sqlite:///srv/dc1.db"
+            f"{url!r} is not a replica",
+            hint="write sqlite:// and the absolute path, sqlite:///srv/dc1.db, or ldaps://dc1.example.org",
         )
     return url
+
+
+def is_ldap(url: str) -> bool:
+    """True if a server with LDAP stands behind the URL, which then needs the keys for LDAP."""
+    return url.partition(":")[0].lower() in ("ldap", "ldaps", "ldapi")
+
+
+def _entry_name(value: object) -> str:
+    text = _text(value)
+    if not names.parse(text).steps:
+        raise BadInput("it names no entry")
+    return text
 
 
 def _replicas(value: object) -> tuple[str, ...]:
@@ -146,7 +158,7 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 _DURATION = 'a duration such as "0s", "15m", "2h" or "90d"'
 _PATH = "an absolute path"
-_URL = 'the URL of a replica, such as "sqlite:///srv/dc1.db"'
+_URL = 'the URL of a replica, such as "sqlite:///srv/dc1.db" or "ldaps://dc1.example.test"'
 _LISTENERS = 'a list of "HOST:PORT" (an IPv6 address in brackets)'
 
 KEYS: tuple[Key, ...] = (
@@ -167,11 +179,11 @@ KEYS: tuple[Key, ...] = (
         '["sqlite:///srv/dc1.db", "sqlite:///srv/dc2.db"]'),
     Key("directory", "latency", f'{_DURATION}, or "auto"', _latency, '"15m"',
         "How long replication may take before a publication counts as overdue."),
-    Key("directory", "base", "a distinguished name", _text, "none",
+    Key("directory", "base", "a distinguished name", _entry_name, "none",
         "LDAP only: the entry below which the servers' entries stand.", '"ou=mail,dc=example,dc=test"'),
     Key("directory", "layout", '"standard", "computer" or "exchange"',
         _one_of("standard", "computer", "exchange"), '"standard"',
-        "LDAP only: how a server's certificates are laid out in the directory."),
+        "LDAP only: how a server's certificates are laid out in the directory; this release knows standard."),
     Key("directory", "members", "a distinguished name", _text, "none",
         "LDAP only: the group or OU whose computers are mail servers.",
         '"cn=Mail Servers,dc=example,dc=test"'),
@@ -180,7 +192,7 @@ KEYS: tuple[Key, ...] = (
         '"/etc/mailtrust/directory-ca.pem"'),
     Key("directory", "bind", '"simple", "external" or "kerberos"',
         _one_of("simple", "external", "kerberos"), "none",
-        "LDAP only: how we say who we are.", '"kerberos"'),
+        "LDAP only: how we say who we are; kerberos is not in this release.", '"simple"'),
     Key("directory", "bind_dn", "a distinguished name", _text, "none",
         "LDAP only: the account of a simple bind.", '"cn=mailtrust,dc=example,dc=test"'),
     Key("directory", "password_file", _PATH, _folder, "none",

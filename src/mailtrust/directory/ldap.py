@@ -44,6 +44,7 @@ _OVERTAKEN = (
 )  # fmt: skip
 """Somebody wrote between our look and our change: look again."""
 _ATTEMPTS = 10
+_USUAL_PORTS = (389, 636)
 _OF_THE_DEADLINE = 0.9
 """Which part of it connecting may take, so that the reason arrives before it."""
 
@@ -71,13 +72,21 @@ class LdapReplica:
     remembers_withdrawals = False
 
     def __init__(self, url: str, settings: LdapSettings, *, timeout: timedelta) -> None:
-        place(url)
+        self._place = place(url)
         self.url = url
         self._settings = settings
         self._timeout = timeout
         self._wire: Wire | None = None
         self._opening = asyncio.Lock()
         self._looked_at: Mark | None = None
+
+    @property
+    def server(self) -> str:
+        """The one server, written in one way; the usual ports for LDAP lead to the same one."""
+        where = self._place
+        if where.scheme == "ldapi":
+            return str(where)
+        return where.host if where.port in _USUAL_PORTS else f"{where.host}:{where.port}"
 
     async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
         """One sighting per server, as `Replica.look` has it; all are read page by page."""

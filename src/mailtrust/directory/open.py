@@ -11,14 +11,15 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory.base import Replica, ReplicaState
+from mailtrust.directory.ldap import LdapReplica, LdapSettings
 from mailtrust.directory.sqlite import Memory, SqliteReplica
 from mailtrust.errors import BadInput
+from mailtrust.ldap.names import Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +97,52 @@ class Directory:
 
 
 def open_directory(
-    home: str, primary: str, replicas: Iterable[str], *, timeout: timedelta, memory: Memory | None
+    home: str,
+    primary: str,
+    replicas: Iterable[str],
+    *,
+    timeout: timedelta,
+    memory: Memory | None,
+    ldap: LdapSettings | None = None,
 ) -> Directory:
     """
     The directory behind these URLs; nothing is touched before it is asked.
 
-    *timeout* is that of each look and each write; *memory* knows which replicas were read before.
+    *timeout* is that of each look and each write; *memory* knows which files were read before; *ldap* is
+    how to sign in to whatever speaks LDAP.
     Raises: BadInput for a URL that names no directory that we speak to, or one replica written in two ways.
     """
     urls = tuple(dict.fromkeys((home, primary, *replicas)))
-    opened = {url: _replica(url, timeout, memory) for url in urls}
+    opened = {url: _replica(url, timeout, memory, ldap) for url in urls}
     _refuse_twins(opened.values())
     return Directory(tuple(opened.values()), opened[home], opened[primary])
 
 
-def _replica(url: str, timeout: timedelta, memory: Memory | None) -> SqliteReplica:
-    if urlsplit(url).scheme != "sqlite":
+def _replica(
+    url: str, timeout: timedelta, memory: Memory | None, ldap: LdapSettings | None
+) -> SqliteReplica | LdapReplica:
+    scheme = url.partition(":")[0].lower()
+    if scheme == "sqlite":
+        return SqliteReplica(url, timeout=timeout, memory=memory)
+    if scheme not in ("ldap", "ldaps", "ldapi"):
         raise BadInput(
             f"{url!r} names no directory that this release speaks to",
-            hint="write sqlite:// and the absolute path of a file: sqlite:///srv/dc1.db",
+            hint="write sqlite:///srv/dc1.db, with an absolute path, or ldaps://dc1.example.test",
         )
-    return SqliteReplica(url, timeout=timeout, memory=memory)
+    replica = LdapReplica(url, ldap or LdapSettings(Name()), timeout=timeout)
+    if ldap is None:
+        raise BadInput(
+            f"{url} speaks LDAP, and nothing says where its entries stand", hint="set directory.base"
+        )
+    return replica
 
 
-def _refuse_twins(replicas: Iterable[SqliteReplica]) -> None:
-    """Two names of one file would be two witnesses that always agree."""
+def _refuse_twins(replicas: Iterable[SqliteReplica | LdapReplica]) -> None:
+    """Two names of one replica would be two witnesses that always agree."""
     seen: dict[str, str] = {}
     for one in replicas:
-        first = seen.setdefault(str(one.file), one.url)
+        where = str(one.file) if isinstance(one, SqliteReplica) else one.server
+        first = seen.setdefault(where, one.url)
         if first != one.url:
             raise BadInput(f"{first} and {one.url} are the same replica", hint="write its URL in one way")
 
