@@ -79,6 +79,7 @@ class LdapReplica:
         self._wire: Wire | None = None
         self._opening = asyncio.Lock()
         self._looked_at: Mark | None = None
+        self._tells = True
 
     @property
     def server(self) -> str:
@@ -94,7 +95,7 @@ class LdapReplica:
 
         async def work(wire: Wire) -> dict[ServerName, Entry]:
             # First, so that what changes while we read is told of afterwards.
-            looked_at = await mark(wire, self._settings.base, self._timeout)
+            looked_at = await self._mark_by(wire)
             found = await self._entries(wire, asked)
             self._looked_at = looked_at
             return found
@@ -172,6 +173,7 @@ class LdapReplica:
         """Yields after a change since the last look; *every* is for a server that tells nothing by itself."""
         known: Mark = self._looked_at or await self._mark()
         while True:
+            wire: Wire | None = None
             try:
                 wire = await self._in_time(_itself)
                 async with aclosing(told(wire, self._settings.base, known)) as changes:
@@ -179,8 +181,9 @@ class LdapReplica:
                         known = change
                         yield
             except DirectoryUnavailable:
-                # The mark says so too, and is compared.
-                pass
+                # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
+                # All else is seen in the next mark, which is then a reason.
+                self._tells = self._tells and not (wire and wire.why_ended is None)
             await asyncio.sleep(every.total_seconds())
             before, known = known, await self._mark()
             if known != before:
@@ -207,9 +210,12 @@ class LdapReplica:
 
     async def _mark(self) -> Mark:
         try:
-            return await self._in_time(lambda wire: mark(wire, self._settings.base, self._timeout))
+            return await self._in_time(self._mark_by)
         except DirectoryUnavailable as error:
             return error.message
+
+    async def _mark_by(self, wire: Wire) -> Mark:
+        return await mark(wire, self._settings.base, self._timeout, tells=self._tells)
 
     async def _entry(self, wire: Wire, server: ServerName) -> Entry | None:
         return (await self._entries(wire, (server,))).get(server)

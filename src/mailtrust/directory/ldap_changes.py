@@ -37,9 +37,13 @@ Mark = Cookie | Numbers | str
 """A text says why there is none."""
 
 
-async def mark(wire: Wire, base: Name, timeout: timedelta) -> Mark:
-    """How things stand below *base*.  Raises: DirectoryUnavailable."""
-    cookie = await _cookie(wire, base, timeout)
+async def mark(wire: Wire, base: Name, timeout: timedelta, *, tells: bool = True) -> Mark:
+    """
+    How things stand below *base*; without *tells*, by each entry whatever the server offers.
+
+    Raises: DirectoryUnavailable.
+    """
+    cookie = await _cookie(wire, base, timeout) if tells else None
     if cookie is not None:
         return cookie
     search = Search(str(base), Scope.ONE_LEVEL, attributes=_STAMPS)
