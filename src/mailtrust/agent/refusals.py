@@ -24,8 +24,12 @@ def refuse_to_enable(held: Installed, view: View, server: ServerName) -> None:
             hint="import it together with its key: mailtrust import FILE",
         )
     looks = view.replicas(server)
-    if is_withdrawn(held.certificate, looks):
+    # Not every directory remembers; then it is the journal that does.
+    act = view.history.last("withdraw", server, held.certificate.fingerprint)
+    withdrawn_here = act is not None and not act.failed
+    if withdrawn_here or is_withdrawn(held.certificate, looks):
         gone = [one.withdrawn.get(held.certificate.fingerprint) for one in looks]
+        gone += [act.done_at] if act is not None and withdrawn_here else []
         since = min((at for at in gone if at is not None), default=None)
         at = f" at {when(since)}" if since else ""
         raise Refused(
