@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -29,12 +30,16 @@ SOON = timedelta(seconds=0.5)
 POLL = timedelta(milliseconds=20)
 OWN = "userCertificate;binary"
 CLASSES = (b"device", b"pkiUser", b"labeledURIObject", b"simpleSecurityObject")
-RULES = f"""\
-access to attrs=userPassword by self write by anonymous auth by * none
-access to dn.onelevel="{SERVERS}" attrs=userCertificate,labeledURI
-  by self write by users read by * none
-access to * by users read by anonymous auth
-"""
+PAGE = Path(__file__).parents[3] / "docs" / "directories" / "openldap.md"
+
+
+def documented_rules() -> str:
+    """The access rules of the page, in the one form that slapd takes."""
+    _, _, rest = PAGE.read_text("utf-8").partition("```slapd\n")
+    block = textwrap.dedent(rest.partition("```")[0].rstrip(" "))
+    assert block.count("access to") == 3
+    assert SERVERS in block
+    return block
 
 
 @pytest.fixture
@@ -84,7 +89,7 @@ def with_rules(server: Server, *, without: tuple[str, ...] = ()) -> None:
     at = next(number for number, one in enumerate(kept) if one.startswith("database"))
     at = next(number for number, one in enumerate(kept) if number > at and one.startswith("index cn")) + 1
     server.stop()
-    file.write_text("".join((*kept[:at], RULES, *kept[at:])), "utf-8")
+    file.write_text("".join((*kept[:at], documented_rules(), *kept[at:])), "utf-8")
     server.start()
 
 
