@@ -122,6 +122,10 @@ BACK_ENDS = (
     "sqlite",
     pytest.param("ldap", marks=[needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]),
 )
+REMEMBERING, FORGETTING = BACK_ENDS[:1], BACK_ENDS[1:]
+"""Those that know themselves what was withdrawn, and those for which the server's own journal knows it."""
+remembering_only = pytest.mark.parametrize("back_end", REMEMBERING, indirect=True)
+forgetting_only = pytest.mark.parametrize("back_end", FORGETTING, indirect=True)
 _numbers = itertools.count(1)
 
 
@@ -147,14 +151,6 @@ async def back_end(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 @pytest.fixture
 def replica(back_end: BackEnd) -> Replica:
     return back_end.replica
-
-
-@pytest.fixture
-def remembering(replica: Replica) -> Replica:
-    """Only for replicas that know what was withdrawn."""
-    if not replica.remembers_withdrawals:
-        pytest.skip("what was withdrawn here is known to the server's own journal")
-    return replica
 
 
 async def entry(replica: Replica) -> ReplicaSighting:
@@ -295,23 +291,24 @@ async def test_a_value_that_does_not_parse_can_be_withdrawn(replica: Replica) ->
     assert (await entry(replica)).unparsable == ()
 
 
-async def test_what_was_withdrawn_never_returns(remembering: Replica) -> None:
+@remembering_only
+async def test_what_was_withdrawn_never_returns(replica: Replica) -> None:
     """Its withdrawal may still be on the way to another replica, and would take the new entry with it."""
     leaf = a_certificate()
-    await remembering.publish(HUB1, leaf.der, NOON)
-    await remembering.withdraw(HUB1, leaf.fingerprint, NOON)
+    await replica.publish(HUB1, leaf.der, NOON)
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON)
 
     with pytest.raises(PublishRefused, match=r"withdrawn at 2026-06-01 12:00:00Z") as refused:
-        await remembering.publish(HUB1, leaf.der, NOON + minutes(1))
+        await replica.publish(HUB1, leaf.der, NOON + minutes(1))
 
     assert "mailtrust new" in refused.value.hint
-    assert (await entry(remembering)).found == ()
+    assert (await entry(replica)).found == ()
 
 
+@forgetting_only
 async def test_what_was_withdrawn_is_forgotten_where_nothing_remembers_it(replica: Replica) -> None:
     """Then it is the journal that refuses; this replica takes the value like any other."""
-    if replica.remembers_withdrawals:
-        pytest.skip("what was withdrawn here never returns")
+    assert not replica.remembers_withdrawals
     leaf = a_certificate()
     await replica.publish(HUB1, leaf.der, NOON)
     await replica.withdraw(HUB1, leaf.fingerprint, NOON)
@@ -321,12 +318,13 @@ async def test_what_was_withdrawn_is_forgotten_where_nothing_remembers_it(replic
     assert (await entry(replica)).pins == {leaf.pin}
 
 
-async def test_a_withdrawal_may_come_before_its_value(remembering: Replica) -> None:
+@remembering_only
+async def test_a_withdrawal_may_come_before_its_value(replica: Replica) -> None:
     leaf = a_certificate()
-    await remembering.withdraw(HUB1, leaf.fingerprint, NOON)
+    await replica.withdraw(HUB1, leaf.fingerprint, NOON)
 
     with pytest.raises(PublishRefused):
-        await remembering.publish(HUB1, leaf.der, NOON)
+        await replica.publish(HUB1, leaf.der, NOON)
 
 
 async def test_a_withdrawal_is_of_one_server_only(replica: Replica) -> None:
@@ -372,13 +370,14 @@ async def test_a_server_that_withdrew_everything_has_no_entry_any_more(replica: 
     assert (await entry(replica)).listeners == ()
 
 
-async def test_a_server_with_a_compromised_key_is_always_seen(remembering: Replica) -> None:
+@remembering_only
+async def test_a_server_with_a_compromised_key_is_always_seen(replica: Replica) -> None:
     """Whoever else publishes that key must not be believed either."""
     leaf = a_certificate()
 
-    await remembering.withdraw_key(HUB1, leaf.pin, NOON)
+    await replica.withdraw_key(HUB1, leaf.pin, NOON)
 
-    [look] = await remembering.look(None, NOON)
+    [look] = await replica.look(None, NOON)
     assert (look.server, look.withdrawn_pins) == (HUB1, frozenset([leaf.pin]))
 
 
@@ -432,8 +431,7 @@ async def test_a_replica_that_cannot_be_asked_is_named(back_end: BackEnd) -> Non
 
 
 async def test_many_publications_at_once_all_arrive(replica: Replica) -> None:
-    if not replica.holds_many:
-        pytest.skip("an entry holds one value here")
+    assert replica.holds_many
     leaves = [der(an_x509()) for _ in range(20)]
 
     await asyncio.gather(*(replica.publish(HUB1, leaf, NOON) for leaf in leaves))

@@ -53,14 +53,15 @@ async def said_by(name: str, *arguments: str, typed: str = "", folder: Path | No
     process = await asyncio.create_subprocess_exec(
         found,
         *arguments,
-        stdin=asyncio.subprocess.PIPE,
+        # uvloop has no patience with a program that needs no input and closes it.
+        stdin=asyncio.subprocess.PIPE if typed else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "MAIL_CONFIG": str(folder)} if folder else None,
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            output, _ = await process.communicate(typed.encode())
+            output, _ = await process.communicate(typed.encode() if typed else None)
     finally:
         if process.returncode is None:
             process.kill()
