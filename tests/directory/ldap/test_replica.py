@@ -178,7 +178,7 @@ async def test_a_hung_server_costs_the_deadline_and_is_asked_anew_when_it_goes_o
 
         assert look.found is None
         assert "did not answer within 0.5 seconds" in look.why
-        assert took < SOON.total_seconds() + 0.5
+        assert took < SOON.total_seconds() + 3
         [again] = await replica.look([HUB1], NOON)
         assert again.pins == {a_certificate().pin}
 
