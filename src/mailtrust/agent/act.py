@@ -111,11 +111,9 @@ async def enable(
     replaced = view.current(site.server)
     rotation = Rotation(site.server, fingerprint, replica)
     step = plan(rotation, view, ENABLE_PACE, clock.now())
-    if step.phase is Phase.DONE or (
-        held.slot is Slot.CURRENT and step.phase is Phase.SPREAD and wait is None
-    ):
+    if step.phase is Phase.DONE or (wait is None and is_settled(held, step)):
         return Enabled(held, step, changed=False, unread=_unread(view, site))
-    _record(site, Act("enable", site.server, fingerprint, clock.now(), failed="it did not come to its end"))
+    _record_begun(site, fingerprint)
     deadline = clock.now() + (wait or timedelta(0))
     lacking: tuple[str, ...] = ()
     while True:
@@ -124,29 +122,25 @@ async def enable(
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
             await perform(site, Present(site.server, fingerprint))
-            break
         elif step.phase is not Phase.SPREAD or clock.now() >= deadline:
             break
         else:
             await asyncio.sleep(LOOK_AGAIN_AFTER.total_seconds())
         view, _ = await look(site, OWN, wire=False)
+        held = _held(site, view, fingerprint)
         step = plan(rotation, view, ENABLE_PACE, clock.now())
         if watch is not None:
             watch(view, step)
     if step.phase is Phase.PUBLISH:
         raise DirectoryUnavailable(_unwritable(site, view, rotation))
     _record_enabled(site, rotation)
-    view, _ = await look(site, OWN, wire=False)
-    now_held = _held(site, view, fingerprint)
     gone = replaced if replaced and replaced.certificate != held.certificate else None
-    return Enabled(
-        now_held,
-        plan(rotation, view, ENABLE_PACE, clock.now()),
-        changed=True,
-        replaced=gone,
-        deferring=lacking,
-        unread=_unread(view, site),
-    )
+    return Enabled(held, step, changed=True, replaced=gone, deferring=lacking, unread=_unread(view, site))
+
+
+def is_settled(held: Installed, step: Plan) -> bool:
+    """True where enabling it has nothing left to do but wait."""
+    return step.phase is Phase.DONE or (held.slot is Slot.CURRENT and step.phase is Phase.SPREAD)
 
 
 async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...], Assessment]:
@@ -165,9 +159,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
             return (*done, *todo), seen
         for action in todo:
             if isinstance(action, Publish):
-                _record(
-                    site, Act("enable", site.server, action.fingerprint, clock.now(), failed="not finished")
-                )
+                _record_begun(site, action.fingerprint)
             await perform(site, action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
@@ -238,6 +230,12 @@ def _unwritable(site: Site, view: View, rotation: Rotation) -> str:
     place = rotation.replica or site.directory.primary.url
     why = next((one.why for one in view.replicas(site.server) if one.place == place), "")
     return f"{short(rotation.new)} cannot be published at {place}: {why}"
+
+
+def _record_begun(site: Site, fingerprint: Fingerprint) -> None:
+    """First, so that whoever is killed in between leaves a trace of what was meant."""
+    began = Act("enable", site.server, fingerprint, clock.now(), failed="it did not come to its end")
+    _record(site, began)
 
 
 def _record_enabled(site: Site, rotation: Rotation) -> None:

@@ -25,8 +25,6 @@ from mailtrust.directory import snapshot
 from mailtrust.errors import BadInput, StoreUnavailable
 from mailtrust.probes.smtp import probe
 
-SNAPSHOT_FILE = "snapshot.json"
-
 ENABLE_PACE = Pace()
 """`enable` switches as soon as every replica that can be read has the new certificate."""
 
@@ -152,7 +150,7 @@ async def _wires(targets: tuple[tuple[ServerName, Endpoint], ...], timeout: time
 
 
 def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
-    file = site.config.server.store / SNAPSHOT_FILE
+    file = site.config.server.store / snapshot.SNAPSHOT_FILE
     if site.config.transport.kind != "hub" or not file.exists():
         return
     try:

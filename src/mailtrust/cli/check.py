@@ -14,7 +14,7 @@ from mailtrust.agent.site import open_site
 from mailtrust.cli import loop
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_ahead
-from mailtrust.cli.output import emit, say, warn
+from mailtrust.cli.output import caution, emit, say
 from mailtrust.cli.program import application
 from mailtrust.cli.render import EXIT_CODES, show_assessment
 from mailtrust.config import Config, duration
@@ -63,7 +63,7 @@ def check(
     work = _assess(config, Scope(everybody, name), duration(timeout) if timeout else None)
     seen = loop.run(work) if everybody else asyncio.run(work)
     for note in seen.notes:
-        warn(f"warning: {note}")
+        caution(note)
     if json_output:
         emit(check_report(seen, shelf))
     else:
@@ -73,12 +73,8 @@ def check(
 
 async def _assess(config: Config, scope: Scope, timeout: timedelta | None) -> Assessment:
     async with open_site(config) as site:
-        site.journal.tell = _warn
+        site.journal.tell = caution
         return await assess(site, scope, timeout=timeout)
-
-
-def _warn(sentence: str) -> None:
-    warn(f"warning: {sentence}")
 
 
 def _acknowledge(

@@ -105,11 +105,12 @@ class _Enable:
             ENABLE_PACE,
             clock.now(),
         )
-        replaced = _current(view, self.site, held)
+        current = view.current(self.site.server)
+        replaced = current if current and current.certificate != held.certificate else None
         if dry_run:
             foretell(*self._preview(held, step, replaced), json_output=self.json_output)
             return 0
-        if not _is_settled(held, step):
+        if not act.is_settled(held, step):
             confirm(self._question(held, replaced), yes=yes)
         self.site.journal.read_only = False
         with spread_of(
@@ -140,7 +141,7 @@ class _Enable:
 
     def _preview(self, held: Installed, step: Plan, replaced: Installed | None) -> Iterator[str]:
         name = short(held.certificate.fingerprint)
-        if _is_settled(held, step):
+        if act.is_settled(held, step):
             yield f"nothing to change: {name} is published and current"
         elif step.action is not None:
             yield f"would {describe_action(step.action)}"
@@ -204,14 +205,3 @@ class _Enable:
             "deferring": list(done.deferring),
             "unread": list(done.unread),
         }
-
-
-def _current(view: View, site: Site, held: Installed) -> Installed | None:
-    store = view.store(site.server)
-    current = [one for one in (store.found if store else None) or () if one.slot is Slot.CURRENT]
-    return next((one for one in current if one.certificate != held.certificate), None)
-
-
-def _is_settled(held: Installed, step: Plan) -> bool:
-    """True where enabling it has nothing left to do but wait."""
-    return step.phase is Phase.DONE or (held.slot is Slot.CURRENT and step.phase is Phase.SPREAD)

@@ -47,6 +47,11 @@ def warn(text: str) -> None:
     sys.stderr.write(f"{clean(text)}\n")
 
 
+def caution(sentence: str) -> None:
+    """What does not stop us, and should be known."""
+    warn(f"warning: {sentence}")
+
+
 def emit(value: Any) -> None:
     """One JSON value on standard output."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout))

@@ -12,13 +12,12 @@ from mailtrust.agent.report import copies, moment
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import JsonOption, Session, given, session
 from mailtrust.cli.grid import grids
-from mailtrust.cli.output import emit, say, show, warn
+from mailtrust.cli.output import caution, emit, say, show
 from mailtrust.cli.program import application
 from mailtrust.cli.render import first_line
 from mailtrust.config import Config
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.server import server_name
-from mailtrust.core.model.sighting import Slot
 
 app = application()
 
@@ -41,7 +40,7 @@ def status(
     here = session(context)
     seen = asyncio.run(_assess(here.config(), Scope(everybody, server_name(server) if server else None)))
     for note in seen.notes:
-        warn(f"warning: {note}")
+        caution(note)
     if json_output:
         emit(_report(seen))
         return
@@ -52,7 +51,7 @@ def status(
 
 async def _assess(config: Config, scope: Scope) -> Assessment:
     async with open_site(config) as site:
-        site.journal.tell = _warn
+        site.journal.tell = caution
         return await assess(site, scope)
 
 
@@ -73,10 +72,6 @@ def _next(here: Session, seen: Assessment, *, everybody: bool) -> str:
             here.typed(actions[0]) if actions else here.command("check", *(("--all",) if everybody else ()))
         )
     store = seen.view.store(seen.viewpoint)
-    if store is not None and store.found is not None and not any(o.slot is Slot.CURRENT for o in store.found):
+    if store is not None and store.found is not None and seen.view.current(seen.viewpoint) is None:
         return here.command("new")
     return here.command("check") if everybody else here.command("status", "--all")
-
-
-def _warn(sentence: str) -> None:
-    warn(f"warning: {sentence}")

@@ -57,14 +57,14 @@ def wait(
 async def _wait(here: Session, site: Site, patient: timedelta, *, json_output: bool) -> int:
     began = clock.now()
     view, _ = await look(site, OWN, wire=False)
-    current = _awaited(here, site, view)
-    with spread_of(site.server, current.certificate, quiet=json_output) as spread:
-        view = await _until_everywhere(site, view, current.certificate, began + patient, spread)
-    late = [one for one in view.replicas(site.server) if not holds(one, current.certificate)]
+    awaited = _awaited(here, site, view)
+    with spread_of(site.server, awaited.certificate, quiet=json_output) as spread:
+        view = await _until_everywhere(site, view, awaited.certificate, began + patient, spread)
+    late = [one for one in view.replicas(site.server) if not holds(one, awaited.certificate)]
     if json_output:
-        emit(_report(site, view, current, began))
+        emit(_report(site, view, awaited, began))
     else:
-        _tell(current, late, patient)
+        _tell(awaited, late, patient)
         if (rotation := pending(site.server, view)) is not None:
             ready = "can be made current now" if not late else "is not current yet; to finish it"
             say(f"{short(rotation.new)} {ready}:")
@@ -98,28 +98,28 @@ def _awaited(here: Session, site: Site, view: View) -> Installed:
     raise Refused(f"{site.server} has no current certificate to wait for", hint=command)
 
 
-def _tell(current: Installed, late: list[ReplicaSighting], patient: timedelta) -> None:
+def _tell(awaited: Installed, late: list[ReplicaSighting], patient: timedelta) -> None:
     if not late:
-        say(f"every replica has {describe(current.certificate)}", "green")
+        say(f"every replica has {describe(awaited.certificate)}", "green")
         return
     warn(
         f"mailtrust: waited {write_duration(patient)}, and not every replica has "
-        f"{describe(current.certificate)}"
+        f"{describe(awaited.certificate)}"
     )
     for one in late:
         why = f"could not be read: {one.why}" if one.found is None else "does not have it"
         warn(f"  {place_name(one.place)} ({one.place}) {why}")
 
 
-def _report(site: Site, view: View, current: Installed, began: datetime) -> dict[str, Any]:
+def _report(site: Site, view: View, awaited: Installed, began: datetime) -> dict[str, Any]:
     looks = view.replicas(site.server)
     return {
         "schema": WAIT_SCHEMA,
         "server": site.server,
-        "certificate": certificate_report(current),
-        "complete": all(holds(one, current.certificate) for one in looks),
+        "certificate": certificate_report(awaited),
+        "complete": all(holds(one, awaited.certificate) for one in looks),
         "replicas": [
-            {"replica": one.place, "has_it": holds(one, current.certificate), "why": one.why} for one in looks
+            {"replica": one.place, "has_it": holds(one, awaited.certificate), "why": one.why} for one in looks
         ],
         "waited_seconds": round((clock.now() - began).total_seconds(), 1),
     }

@@ -18,6 +18,8 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.trust import Snapshot
 from mailtrust.errors import StoreUnavailable
 
+SNAPSHOT_FILE = "snapshot.json"
+"""Its name in a server's store."""
 _SCHEMA = "mailtrust.snapshot/1"
 _Pin = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -21,6 +21,7 @@ from functools import partial
 
 from mailtrust import clock
 from mailtrust.core.model.server import Endpoint
+from mailtrust.directory.snapshot import SNAPSHOT_FILE
 from mailtrust.errors import BadInput, TransportUnavailable
 from mailtrust.smtp.envelope import path
 from mailtrust.transports.base import Report
@@ -37,7 +38,6 @@ from mailtrust.transports.hub.settings import HubSettings
 from mailtrust.transports.hub.tls import Credential
 from mailtrust.transports.hub.trust import Home, Trust
 
-SNAPSHOT_FILE = "snapshot.json"
 _SWEEP_SECONDS = 1.0
 _GRACE_SECONDS = 4.0
 _STEP_SECONDS = 0.02
