@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-HERE = Path(__file__).parent
+PROBE = Path(__file__).parent / "probe"
 PORT = 25
 HOSTS_PER_NET = 250
 CORES = os.sched_getaffinity(0)
@@ -63,10 +63,9 @@ def alone(words: Sequence[str]) -> None:
     )
 
 
-def build(program: str, folder: Path) -> Path:
-    """One of probe/*.c, compiled."""
-    made = folder / program
-    source = HERE / "probe" / f"{program}.c"
+def build(source: Path, folder: Path) -> Path:
+    """A program in C, compiled."""
+    made = folder / source.stem
     subprocess.run(["gcc", "-O2", "-o", made, source, "-lssl", "-lcrypto"], check=True)
     return made
 
@@ -112,7 +111,7 @@ def fleet(folder: Path, pem: bytes, ders: Sequence[bytes]) -> Iterator[None]:
     (folder / "key.pem").write_bytes(pem)
     packed = b"".join(len(der).to_bytes(4, "big") + der for der in ders)
     (folder / "certificates").write_bytes(packed)
-    words = [build("fleet", folder), str(PORT), folder / "key.pem", folder / "certificates"]
+    words = [build(PROBE / "fleet.c", folder), str(PORT), folder / "key.pem", folder / "certificates"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

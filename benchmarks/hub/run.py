@@ -22,6 +22,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.fleet import build
 from benchmarks.hub.servers import Server, Site, hub, postfix, site
 
 WARM_UP = 200
@@ -71,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mailtrust-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postfix's accounts go through it.
-        load = _build(folder)
+        load = build(Path(__file__).parent / "load.c", folder)
         servers = {who: start for who, start in _servers().items() if options.only in (None, who)}
         with site(folder) as at:
             for delivering in (False, True):
@@ -93,12 +94,6 @@ def _servers() -> dict[str, _Start]:
     else:
         servers["postfix"] = postfix
     return servers
-
-
-def _build(folder: Path) -> Path:
-    made, source = folder / "load", Path(__file__).parent / "load.c"
-    subprocess.run(["gcc", "-O2", "-o", made, source, "-lssl", "-lcrypto"], check=True)
-    return made
 
 
 def _measure(

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.fleet import CORES, PORT, address, alone, build, certificates, fleet, measure
+from benchmarks.fleet import CORES, PORT, PROBE, address, alone, build, certificates, fleet, measure
 
 AT_ONCE = 200
 AT_MOST_C, AT_MOST_NMAP = 1.35, 1 / 3
@@ -41,7 +41,7 @@ def _rounds(folder: Path, servers: int, rounds: int) -> dict[str, list[float]]:
     """CPU seconds of each, round by round."""
     ours = [sys.executable, "-m", "benchmarks.probe.ours"]
     commands: dict[str, list[str | Path]] = {
-        "C prober": [build("prober", folder), str(PORT), str(servers), str(AT_ONCE)],
+        "C prober": [build(PROBE / "prober.c", folder), str(PORT), str(servers), str(AT_ONCE)],
         "mailtrust, in all": [*ours, str(servers)],
         "mailtrust, its start": [*ours, "0"],
     }

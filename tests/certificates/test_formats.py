@@ -29,6 +29,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def pkcs12(folder: Path, password: str, *options: str) -> bytes:
+    """hub1's certificate and key, as openssl packs them."""
+    both = ("-inkey", "hub1.key", "-in", "hub1.crt")
+    openssl(folder, "pkcs12", "-export", *both, "-out", "x.pfx", "-passout", f"pass:{password}", *options)
+    return (folder / "x.pfx").read_bytes()
+
+
 def block(label: bytes, body: bytes) -> bytes:
     return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label, body, label)
 
@@ -49,30 +56,14 @@ def only_leaf(contents: Contents) -> str:
     ],
 )
 def test_pkcs12_of_openssl_is_read_with_its_ca(folder: Path, options: list[str]) -> None:
-    openssl(folder, "pkcs12", "-export", "-inkey", "hub1.key", "-in", "hub1.crt", "-certfile", "ca.crt",
-            "-out", "hub1.pfx", "-passout", "pass:s3cret", *options)  # fmt: skip
-
-    contents = read((folder / "hub1.pfx").read_bytes(), b"s3cret")
+    contents = read(pkcs12(folder, "s3cret", "-certfile", "ca.crt", *options), b"s3cret")
 
     assert only_leaf(contents) == HUB1
     assert {one.subject for one in contents.certificates} == {f"CN={HUB1}", "CN=Test CA"}
 
 
 def test_a_wrong_password_says_so(folder: Path) -> None:
-    openssl(
-        folder,
-        "pkcs12",
-        "-export",
-        "-inkey",
-        "hub1.key",
-        "-in",
-        "hub1.crt",
-        "-out",
-        "w.pfx",
-        "-passout",
-        "pass:a",
-    )
-    data = (folder / "w.pfx").read_bytes()
+    data = pkcs12(folder, "a")
 
     with pytest.raises(WrongPassword, match="the password does not open the PKCS#12 file"):
         read(data, b"b")
@@ -81,40 +72,14 @@ def test_a_wrong_password_says_so(folder: Path) -> None:
 
 
 def test_an_empty_password_need_not_be_given(folder: Path) -> None:
-    openssl(
-        folder,
-        "pkcs12",
-        "-export",
-        "-inkey",
-        "hub1.key",
-        "-in",
-        "hub1.crt",
-        "-out",
-        "e.pfx",
-        "-passout",
-        "pass:",
-    )
-
-    assert only_leaf(read((folder / "e.pfx").read_bytes())) == HUB1
+    assert only_leaf(read(pkcs12(folder, ""))) == HUB1
 
 
 def test_a_pkcs12_file_that_is_cut_off_is_no_wrong_password(folder: Path) -> None:
-    openssl(
-        folder,
-        "pkcs12",
-        "-export",
-        "-inkey",
-        "hub1.key",
-        "-in",
-        "hub1.crt",
-        "-out",
-        "c.pfx",
-        "-passout",
-        "pass:a",
-    )
+    data = pkcs12(folder, "a")
 
     with pytest.raises(NotACertificate, match="cut off"):
-        read((folder / "c.pfx").read_bytes()[:-40], b"a")
+        read(data[:-40], b"a")
 
 
 def test_pem_is_read_in_any_order_and_with_text_around(folder: Path) -> None:

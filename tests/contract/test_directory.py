@@ -29,7 +29,7 @@ from mailtrust.directory.ldap_wire import Wire
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import names
-from tests.directory.ldap import slapd
+from tests import slapd
 from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der, half_readable, minutes
 from tests.programs import needs
 

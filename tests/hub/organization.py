@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +22,9 @@ from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.transports.base import Raised
 from mailtrust.transports.hub import Hub, HubSettings
 from mailtrust.transports.hub.settings import RetrySchedule
+from tests.loopback import LOOPBACK, PATIENCE, eventually
 from tests.make import HUB1, a_key, an_x509, der
 
-LOOPBACK = "127.0.0.1"
-PATIENCE = 20.0
 SOON = RetrySchedule(first=timedelta(seconds=0.2), factor=1.0, jitter=0.0)
 NEVER = RetrySchedule(first=timedelta(hours=1), longest=timedelta(hours=1))
 MAIL = b"Subject: a test\r\n\r\nHello.\r\n"
@@ -57,37 +53,6 @@ def held(name: str = HUB1, label: str = "", *, kind: str = "p256", **options: An
     """The same certificate whenever it is asked for by the same words."""
     made = an_x509(name, key=label or name, kind=kind, **options)
     return Held(a_key(label or name, kind), certificate(der(made)))
-
-
-def free_port() -> int:
-    """Below the range from which the kernel hands out ports for connections."""
-    for port in chain(_OURS, range(21000, 32000)):
-        with socket.socket() as one:
-            try:
-                one.bind((LOOPBACK, port))
-            except OSError:
-                continue
-        if port not in _GIVEN:
-            _GIVEN.add(port)
-            return port
-    raise AssertionError("no port is free")
-
-
-_GIVEN: set[int] = set()
-# Test processes run beside each other, and a hub that is started anew leaves its port for a moment.
-# A directory server takes two, and its tests start a hundred.
-_FIRST = 21000 + os.getpid() % 25 * 400
-_OURS = range(_FIRST, _FIRST + 400)
-
-
-async def eventually(holds: Callable[[], object], what: str = "") -> None:
-    """Wait for something that tells nobody when it happens."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not holds():  # noqa: ASYNC110  # nobody sets an event
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"it never came to that: {what}") from None
 
 
 class Broken(list[Raised]):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from tempfile import NamedTemporaryFile
 
 from mailtrust.core.model.server import Endpoint
-from tests.hub.organization import LOOPBACK, Held
+from tests.hub.organization import Held
+from tests.loopback import LOOPBACK
 
 FINE = {
     "EHLO": "250-scripted.example.test\r\n250 8BITMIME",

@@ -12,7 +12,8 @@ import pytest
 from cryptography import x509
 
 from mailtrust.core.model.server import Endpoint
-from tests.hub.organization import PATIENCE, Held, Organization, held
+from tests.hub.organization import Held, Organization, held
+from tests.loopback import PATIENCE
 from tests.make import HUB1, HUB2, NOON
 from tests.programs import needs, program
 

@@ -14,8 +14,9 @@ from mailtrust import clock
 from mailtrust.core.model.server import ServerName
 from mailtrust.transports.hub import queue_view
 from mailtrust.transports.hub.settings import HubLimits
-from tests.hub.organization import MAIL, NEVER, Broken, Held, Organization, Peer, Running, eventually, held
+from tests.hub.organization import MAIL, NEVER, Broken, Held, Organization, Peer, Running, held
 from tests.hub.servers import scripted
+from tests.loopback import eventually
 from tests.make import HUB1, HUB2, a_key, half_readable
 
 BOX = f"postmaster@{HUB1}"

@@ -14,7 +14,8 @@ import pytest
 
 from mailtrust.core.model.server import Endpoint
 from mailtrust.transports.hub import queue_view
-from tests.hub.organization import LOOPBACK, Peer, eventually, free_port
+from tests.hub.organization import Peer
+from tests.loopback import LOOPBACK, eventually, free_port
 
 ROOT = Path(__file__).parents[2]
 BOX = "postmaster@hub1.example.test"

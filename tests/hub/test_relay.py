@@ -12,19 +12,9 @@ from mailtrust import clock
 from mailtrust.core.model.server import Endpoint
 from mailtrust.transports.hub import HubSettings, QueueRow, queue_view
 from mailtrust.transports.hub.settings import RelayLimits
-from tests.hub.organization import (
-    LOOPBACK,
-    MAIL,
-    NEVER,
-    SOON,
-    Broken,
-    Organization,
-    Running,
-    eventually,
-    free_port,
-    held,
-)
+from tests.hub.organization import MAIL, NEVER, SOON, Broken, Organization, Running, held
 from tests.hub.servers import HANG_UP, dripping, scripted, silent
+from tests.loopback import LOOPBACK, eventually, free_port
 from tests.make import HUB1, HUB2
 
 SENDER = f"sender@{HUB1}"

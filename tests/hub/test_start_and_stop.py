@@ -11,8 +11,9 @@ from mailtrust import clock
 from mailtrust.core.model.server import Endpoint
 from mailtrust.errors import BadInput, TransportUnavailable
 from mailtrust.transports.hub import queue_view
-from tests.hub.organization import LOOPBACK, MAIL, NEVER, PATIENCE, Organization, Peer, free_port, held
+from tests.hub.organization import MAIL, NEVER, Organization, Peer, held
 from tests.hub.servers import silent
+from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import HUB1, HUB2
 
 BOX = f"postmaster@{HUB1}"

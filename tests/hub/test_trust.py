@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from mailtrust.core.model.sighting import ReplicaSighting
-from tests.hub.organization import Organization, Peer, eventually, held
+from tests.hub.organization import Organization, Peer, held
+from tests.loopback import eventually
 from tests.make import HUB1, HUB2
 
 BOX = f"postmaster@{HUB1}"

@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Callable, Mapping
+from tests.loops import pytest_asyncio_loop_factories
 
-import pytest
-
-
-def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if sys.platform != "win32":
-        import uvloop
-
-        factories["uvloop"] = uvloop.new_event_loop
-    return factories
+__all__ = ["pytest_asyncio_loop_factories"]

@@ -7,7 +7,6 @@ Every listener is on loopback, at a port that was free a moment ago, and gone wh
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 import socket
 import ssl
@@ -24,24 +23,12 @@ from mailtrust.clock import now
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import WireSighting
 from mailtrust.probes.smtp import probe
+from tests.loopback import free_port
 from tests.make import HUB1, a_key, an_x509
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BANNER = b"220 hub1.example.test ESMTP\r\n"
 EHLO_STARTTLS = b"250-hub1.example.test\r\n250-STARTTLS\r\n250 8BITMIME\r\n"
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens at, below those the kernel hands out by itself."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in random.sample(range(20_000, 32_768), 100):
-        with socket.socket(family) as one:
-            try:
-                one.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 def has_ipv6() -> bool:

@@ -14,11 +14,11 @@ import pytest
 
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import WireFailure
+from tests.loopback import free_port
 from tests.probes.listeners import (
     BANNER,
     EHLO_STARTTLS,
     Script,
-    free_port,
     honest,
     leaf_of,
     listening,

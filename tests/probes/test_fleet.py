@@ -15,9 +15,9 @@ from mailtrust.clock import now
 from mailtrust.core.model.server import Endpoint, endpoint
 from mailtrust.core.model.sighting import WireFailure
 from mailtrust.probes.smtp import probe
+from tests.loopback import free_port
 from tests.make import HUB1, HUB2
 from tests.probes.listeners import (
-    free_port,
     has_ipv6,
     honest,
     leaf_of,

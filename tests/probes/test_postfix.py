@@ -18,7 +18,8 @@ import pytest
 
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import WireFailure
-from tests.probes.listeners import free_port, leaf_of, look_once, pair
+from tests.loopback import free_port
+from tests.probes.listeners import leaf_of, look_once, pair
 from tests.programs import needs, program
 
 pytestmark = [

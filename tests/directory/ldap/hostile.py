@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mailtrust.ldap import ber
 from mailtrust.ldap.responses import Answer, Control, Entry, Response, Result
-from tests.directory.ldap import slapd
-from tests.hub.organization import LOOPBACK, free_port
+from tests import slapd
 from tests.ldap import wire
+from tests.loopback import LOOPBACK, free_port
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 AN_ENTRY = Entry("cn=mx1", {"cn": (b"mx1",)})

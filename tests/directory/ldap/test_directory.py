@@ -10,10 +10,10 @@ import pytest
 
 from mailtrust.agent.site import open_site
 from mailtrust.config import parse
-from tests.directory.ldap import slapd
-from tests.directory.ldap.slapd import ADMIN, SERVERS, Server, client_pem, password_file
+from tests import slapd
 from tests.make import HUB1, NOON, a_certificate
 from tests.programs import needs
+from tests.slapd import ADMIN, SERVERS, Server, client_pem, password_file
 
 pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
 

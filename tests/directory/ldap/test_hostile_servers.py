@@ -17,7 +17,7 @@ from mailtrust.ldap.requests import Change, How, Scope, Search
 from mailtrust.ldap.responses import Entry, Intermediate, Reference, Result
 from tests.directory.ldap import hostile
 from tests.directory.ldap.hostile import AN_ENTRY, asked, let_in, message
-from tests.hub.organization import eventually
+from tests.loopback import eventually
 
 PATIENCE = timedelta(seconds=20)
 SOON = timedelta(seconds=0.3)

@@ -18,10 +18,10 @@ from mailtrust.directory.ldap_wire import Wire
 from mailtrust.errors import PublishRefused
 from mailtrust.ldap import names
 from mailtrust.ldap.requests import Change, How, Scope, Search
-from tests.directory.ldap import slapd
-from tests.directory.ldap.slapd import ADMIN, BASE, SERVERS, Server, password_file
+from tests import slapd
 from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der
 from tests.programs import needs
+from tests.slapd import ADMIN, BASE, SERVERS, Server, password_file
 
 pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
 

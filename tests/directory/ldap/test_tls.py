@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mailtrust.directory.ldap_tls import client_context, identity, is_for
 from mailtrust.errors import BadInput
-from tests.directory.ldap import slapd
+from tests import slapd
 from tests.make import an_x509, der
 
 

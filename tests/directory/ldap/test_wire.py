@@ -20,11 +20,11 @@ from mailtrust.ldap.controls import entry_after, post_read
 from mailtrust.ldap.requests import Change, How, Scope, Search
 from mailtrust.ldap.responses import Entry
 from mailtrust.ldap.results import Code
-from tests.directory.ldap import slapd
-from tests.directory.ldap.slapd import ADMIN, BASE, MX1, MX2, SERVERS, Server, password_file
-from tests.hub.organization import eventually, free_port
+from tests import slapd
+from tests.loopback import eventually, free_port
 from tests.make import a_key, an_x509, der
 from tests.programs import needs, program
+from tests.slapd import ADMIN, BASE, MX1, MX2, SERVERS, Server, password_file
 
 pytestmark = needs("slapd", "slapadd", "ldapsearch")
 

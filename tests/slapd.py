@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests import make
-from tests.hub.organization import LOOPBACK, free_port
+from tests.loopback import LOOPBACK, free_port
 from tests.programs import program
 
 BASE = "dc=example,dc=org"
