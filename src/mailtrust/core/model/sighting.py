@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin
+from mailtrust.core.model.replication import Fate, Seen, Stamp, fate
 from mailtrust.core.model.server import Endpoint, ServerName
 
 
@@ -43,6 +44,8 @@ class Published:
     certificate: Certificate
     published_at: datetime
     """When it was first published anywhere, by the directory's own record; it travels with the value."""
+    stamp: Stamp | None = None
+    """The write that it came from; None where the directory does not number its writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,18 @@ class Unparsable:
 
     digest: Fingerprint
     size_bytes: int
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Impostor:
+    """A certificate that says in the directory that it is a server's, and is not believed."""
+
+    certificate: Certificate
+    entry: str
+    """Where it stands: an entry's name."""
+    why: str
+    """The code of a phrase: who may put it there, and is not that server."""
     published_at: datetime
 
 
@@ -131,6 +146,16 @@ class ReplicaSighting:
     """Where the server says that it presents."""
     home: bool = False
     primary: bool = False
+    writer: str = ""
+    """How its own writes are signed in stamps; empty where it does not tell."""
+    seen: Seen = field(default_factory=dict)
+    """How far it has seen of each writer, read before the entry was; empty where it does not tell."""
+    changed: Stamp | None = None
+    """The last write to the entry, where the directory replicates entries as a whole."""
+    latency: timedelta | None = None
+    """How long replication to here may take, as the directory's own links have it; None: as configured."""
+    impostors: tuple[Impostor, ...] = ()
+    """What says here that it is this server's, and counts for nobody."""
 
     @property
     def pins(self) -> frozenset[Pin]:
@@ -141,6 +166,10 @@ class ReplicaSighting:
         """The earliest certificate found here with that key."""
         held = [one for one in self.found or () if one.certificate.pin == pin]
         return min(held, key=lambda one: one.published_at, default=None)
+
+    def fate_of(self, written: Stamp | None) -> Fate:
+        """What became here of a write whose value is not shown."""
+        return fate(written, self.seen, self.changed)
 
 
 @dataclass(frozen=True, slots=True)
