@@ -9,7 +9,18 @@ import pytest
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.trust import Anonymous, Snapshot, Stranger, Trusted
-from tests.make import DC1, DC2, HUB1, HUB2, NOON, a_certificate, a_replica, an_unread_replica, minutes
+from tests.make import (
+    AUTHORITY,
+    DC1,
+    DC2,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    a_replica,
+    an_unread_replica,
+    minutes,
+)
 
 FIRST = a_certificate(HUB1, key="first")
 SECOND = a_certificate(HUB2, key="second")
@@ -154,3 +165,13 @@ def test_a_compromised_key_is_not_even_kept() -> None:
     ]
 
     assert shared.renewed(looks, DC1, LATER).judge(FIRST) == Stranger(FIRST)
+
+
+def test_a_published_authority_is_believed_by_nobody() -> None:
+    """Nor is what it issued: only published keys count."""
+    authority = a_certificate(HUB1, key="authority", extensions=AUTHORITY)
+
+    snapshot = Snapshot().renewed([a_replica(DC1, authority, FIRST)], DC1, NOON)
+
+    assert snapshot.judge(authority) == Stranger(authority)
+    assert snapshot.judge(FIRST) == Trusted(HUB1)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailtrust import clock
+from mailtrust.agent.refusals import refuse_authority
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.formats import holds_key
@@ -142,6 +144,8 @@ def put(
             f"{file} holds a private key, and everybody may read the directory: nothing was put",
             hint=f"put the certificate alone: openssl x509 -in {file} -outform der -out {server}.cer",
         )
+    with suppress(NotACertificate):
+        refuse_authority(certificate(value))
     url = replica_url(config, replica) if replica else None
     digest, what = fingerprint_of(value), _described(value)
     place = url or config.directory.primary

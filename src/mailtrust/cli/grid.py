@@ -191,12 +191,10 @@ def _notes(view: View, server: ServerName) -> Iterator[Text]:
     for one in (store.found if store else None) or ():
         if not one.has_key:
             yield Text(f"  {short(one.certificate.fingerprint)}: its key is not in the store", "yellow")
+    gone = view.withdrawals(server)
     for fingerprint in leaves:
-        gone = [
-            at for look in view.replicas(server) for name, at in look.withdrawn.items() if name == fingerprint
-        ]
-        if gone:
-            yield Text(f"  {short(fingerprint)}: withdrawn at {when(min(gone))}, it never returns", "yellow")
+        if (at := gone.get(fingerprint)) is not None:
+            yield Text(f"  {short(fingerprint)}: withdrawn at {when(at)}, it never returns", "yellow")
 
 
 def _unseen(place: str, why: str) -> Text:

@@ -8,6 +8,7 @@ import pytest
 
 from mailtrust.core.checks import Verdict, verdict
 from mailtrust.core.model.event import Severity
+from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.sighting import Act, History, Slot
 from mailtrust.core.policy import Policy
 from tests.core.checks.judge import codes, judged, phrases, silenced, the
@@ -34,6 +35,7 @@ OURS = a_certificate()
 NEWER = a_certificate(key="b")
 STORE = a_store(installed(OURS, Slot.CURRENT))
 JUST_NOW = NOON - minutes(1)
+WRITTEN = Stamp("001", 100, NOON - timedelta(days=1))
 
 
 def test_on_its_way_is_information_with_a_deadline() -> None:
@@ -179,3 +181,50 @@ def test_the_verdict_is_never_green_when_we_could_not_look(
 
     assert verdict(judged(view), view, (HUB1,)) is expected
     assert verdict(judged(view), view, (HUB2,)) in (Verdict.UNKNOWN, Verdict.ERROR)
+
+
+def test_what_we_withdrew_is_not_late_where_the_directory_forgets() -> None:
+    """LDAP keeps no record of what is gone: the journal is the one that knows."""
+    withdrawn = Act("withdraw", HUB1, NEWER.fingerprint, NOON, DC1)
+    seen = History((withdrawn,), {(HUB1, DC1, NEWER.fingerprint): NOON - timedelta(days=2)})
+    view = a_view(STORE, a_replica(DC1, OURS), a_replica(DC2, OURS, NEWER), history=seen)
+
+    assert not {12102, 12106, 12110} & set(codes(judged(view)))
+
+
+def test_a_replica_that_has_not_seen_the_write_says_so() -> None:
+    """Its own word is the proof that the link is late, and nothing else."""
+    late = a_replica(DC2, seen={"001": 99})
+    found = the(12102, judged(a_view(STORE, a_replica(DC1, OURS, written=WRITTEN), late)))
+
+    assert phrases(found)[-1] == "replica.not-arrived"
+
+
+def test_what_arrived_and_is_not_there_is_lost_at_once() -> None:
+    """Waiting would bring nothing, so nobody is told to wait."""
+    lost = a_replica(DC2, seen={"001": 100})
+    ours = a_replica(DC1, OURS, published_at=JUST_NOW, written=WRITTEN)
+    diagnosis = judged(a_view(STORE, ours, lost))
+
+    assert phrases(the(12102, diagnosis))[-1] == "replica.lost"
+    assert 12101 not in codes(diagnosis)
+
+
+def test_what_another_server_lost_may_have_been_withdrawn_by_it() -> None:
+    held = a_replica(DC1, OURS, server=HUB2, written=WRITTEN)
+    gone = a_replica(DC2, server=HUB2, seen={"001": 100})
+    seen = History(first_seen={(HUB2, DC2, OURS.fingerprint): NOON - timedelta(days=2)})
+
+    diagnosis = judged(a_view(held, gone, history=seen))
+
+    assert the(12102, diagnosis).severity is Severity.INFORMATION
+    assert 12110 not in codes(diagnosis)
+
+
+def test_each_replica_has_its_own_latency_where_the_directory_tells_it() -> None:
+    """A branch behind a slow site link is not late when the neighbour would be."""
+    ours = a_replica(DC1, OURS, published_at=NOON - minutes(30))
+    branch, near = a_replica(DC2, latency=minutes(180)), a_replica(DC3, latency=minutes(1))
+    diagnosis = judged(a_view(STORE, ours, branch, near))
+
+    assert (the(12101, diagnosis).place, the(12102, diagnosis).place) == (DC2, DC3)

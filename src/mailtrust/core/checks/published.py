@@ -9,16 +9,14 @@ from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Finding, Said, when
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.rotation import is_withdrawn
 
 _MOST_NAMES = 5
 
 
 def corrupted(case: Case) -> Iterator[Finding]:
     """A published value does not parse.  It costs that value only, never the others."""
-    gone = {digest for look in case.readable for digest in look.withdrawn}
     digests = {value.digest for look in case.readable for value in look.unparsable}
-    for digest in sorted(digests - gone):
+    for digest in sorted(digests - case.withdrawals.keys()):
         at = [look for look in case.readable if any(value.digest == digest for value in look.unparsable)]
         place = _nearest(at)
         value = next(value for value in place.unparsable if value.digest == digest)
@@ -50,7 +48,7 @@ def stranger_published(case: Case) -> Iterator[Finding]:
         for look in case.readable
         if store.pins & look.pins
         for one in look.found or ()
-        if one.certificate.pin not in store.pins and not is_withdrawn(one.certificate, case.replicas)
+        if one.certificate.pin not in store.pins and not case.is_withdrawn(one.certificate)
     }
     for leaf, published_at in strangers.items():
         at = case.publishing(leaf.pin)
@@ -67,6 +65,24 @@ def stranger_published(case: Case) -> Iterator[Finding]:
         yield Finding(
             catalog.STRANGER_PUBLISHED, case.server, _nearest(at).place, values=values, evidence=(said,),
             action=f"mailtrust withdraw {short(leaf.fingerprint)}", since=published_at,
+        )  # fmt: skip
+
+
+def authority_published(case: Case) -> Iterator[Finding]:
+    """A published certificate may issue others (CA:TRUE); no snapshot takes it."""
+    found = {one.certificate: one.published_at for look in case.readable for one in look.found or ()}
+    for leaf, published_at in found.items():
+        if not leaf.is_ca or case.is_withdrawn(leaf):
+            continue
+        place = _nearest(case.publishing(leaf.pin)).place
+        values = {"fingerprint": short(leaf.fingerprint), "replica": place}
+        said = Said("entry.authority", {**values, "subject": leaf.subject or "-", "at": when(published_at)})
+        in_use = case.current is not None and case.current.certificate == leaf
+        withdraw = f"mailtrust withdraw {short(leaf.fingerprint)}"
+        yield Finding(
+            catalog.AUTHORITY_PUBLISHED, case.server, place, values=values, evidence=(said,),
+            action=None if case.store is None else "mailtrust new" if in_use else withdraw,
+            since=published_at,
         )  # fmt: skip
 
 

@@ -152,6 +152,8 @@ class ReplicaSighting:
     """How far it has seen of each writer, read before the entry was; empty where it does not tell."""
     changed: Stamp | None = None
     """The last write to the entry, where the directory replicates entries as a whole."""
+    partners: tuple[str, ...] = ()
+    """Whom it copies from; empty where it does not tell."""
     latency: timedelta | None = None
     """How long replication to here may take, as the directory's own links have it; None: as configured."""
     impostors: tuple[Impostor, ...] = ()
@@ -215,6 +217,12 @@ class History:
     readable: bool = True
     """False where the journal could not be read: then "never enabled here" cannot be said."""
 
+    def withdrawn(self, server: ServerName) -> Iterator[tuple[Fingerprint, datetime]]:
+        """What we took out for good; an LDAP directory forgets it, and then nobody else knows."""
+        for act in self.acts:
+            if (act.what, act.server) == ("withdraw", server) and not act.failed:
+                yield act.fingerprint, act.done_at
+
     def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
         """The latest act of that kind on that certificate."""
         wanted = (what, server, fingerprint)
@@ -264,6 +272,19 @@ class View:
     def home(self, server: ServerName) -> ReplicaSighting | None:
         """The look at the replica that we read."""
         return next((look for look in self.replicas(server) if look.home), None)
+
+    def withdrawals(self, server: ServerName) -> Mapping[Fingerprint, datetime]:
+        """What was taken out for good, and when: by the replicas that remember it, and by our journal."""
+        gone: dict[Fingerprint, datetime] = dict(self.history.withdrawn(server))
+        for look in self.replicas(server):
+            for fingerprint, at in look.withdrawn.items():
+                gone[fingerprint] = min(at, gone.get(fingerprint, at))
+        return gone
+
+    def is_withdrawn(self, server: ServerName, leaf: Certificate) -> bool:
+        """True if it, or its key, was taken out for good."""
+        keys = (look.withdrawn_pins for look in self.replicas(server))
+        return leaf.fingerprint in self.withdrawals(server) or any(leaf.pin in pins for pins in keys)
 
     def snapshot(self, server: ServerName) -> SnapshotSighting | None:
         """What that server's transport decides by; None where it has none, or none we can see."""

@@ -79,7 +79,9 @@ class Snapshot:
         kept = {pin: server for pin, server in self.servers.items() if server in unseen}
         servers = {pin: server for pin, server in kept.items() if pin not in gone}
         for look in looks:
-            for pin in look.pins - gone:
+            # Whatever an authority issued would be believed elsewhere, by name: no server needs to be one.
+            leaves = (one.certificate for one in look.found or () if not one.certificate.is_ca)
+            for pin in {leaf.pin for leaf in leaves} - gone:
                 servers.setdefault(pin, look.server)
         if not any(look.found for look in looks) and self.servers:
             return self
