@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailtrust.agent.journal import Journal
 from mailtrust.certificates.store import Store
@@ -38,8 +38,13 @@ class Site:
 
     @property
     def policy(self) -> Policy:
-        """The thresholds, for `core`."""
-        return self.config.core_policy()
+        """The thresholds, for `core`, and what this directory can do."""
+        replicas = self.directory.replicas
+        return replace(
+            self.config.core_policy(),
+            every_replica_takes_writes=all(one.takes_writes for one in replicas),
+            replicates_itself=any(one.replicates_itself for one in replicas),
+        )
 
 
 @asynccontextmanager

@@ -54,19 +54,18 @@ def _publish(finding: Finding, case: Case) -> Iterator[Action]:
     expected = case.expected
     if expected is None or case.is_withdrawn(expected):
         yield Install(case.server)
-    elif finding.cause != OVERDUE:
-        yield Publish(case.server, expected.fingerprint)
-    elif case.policy.every_replica_takes_writes:
+    elif case.published_at(expected.pin) is not None and case.policy.every_replica_takes_writes:
         # Publishing again where it already stands does nothing: the home replica is the one that lacks it.
         yield Publish(case.server, expected.fingerprint, finding.place)
+    elif finding.cause != OVERDUE:
+        yield Publish(case.server, expected.fingerprint)
 
 
 def _bring_up(finding: Finding, case: Case) -> Iterator[Action]:
-    if not case.policy.every_replica_takes_writes:
-        return
-    expected = case.expected
+    expected, policy = case.expected, case.policy
     lacks = [look for look in case.readable if look.place == finding.place]
-    if expected is not None and any(expected.pin not in look.pins for look in lacks):
+    is_expected = expected is not None and any(expected.pin not in look.pins for look in lacks)
+    if is_expected and expected is not None and policy.every_replica_takes_writes:
         yield Publish(case.server, expected.fingerprint, finding.place)
-    else:
+    elif not policy.replicates_itself:
         yield Replicate()

@@ -16,6 +16,9 @@ from mailtrust.core.model.certificate import Fingerprint, Pin
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 
+Changed = frozenset[ServerName] | None
+"""Whose entries changed; None: somebody's."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicaState:
@@ -44,7 +47,12 @@ class Replica(Protocol):
 
     url: str
     takes_writes: bool
-    """Whether a value may be written here, besides at the primary."""
+    """
+    Whether a value may be written here, besides at the primary.  Not where an entry replicates as a whole:
+    of two writes to one entry at two replicas the directory keeps one.
+    """
+    replicates_itself: bool
+    """Whether the directory carries its values to the other replicas, and not we."""
     holds_many: bool
     """Whether an entry holds several values, so that publishing does not erase the old one."""
     remembers_withdrawals: bool
@@ -82,8 +90,13 @@ class Replica(Protocol):
     async def state(self) -> ReplicaState:
         """The replica as a whole."""
 
-    def watch(self, every: timedelta) -> AsyncIterator[None]:
-        """Yields whenever something may have changed here; polling takes *every* between looks."""
+    def watch(self, every: timedelta) -> AsyncIterator[Changed]:
+        """
+        Yields whenever something may have changed here, and whose entry it was where the replica tells.
+
+        Polling takes *every* between looks.  What changed since the last look of this object at everybody is
+        told as well.
+        """
 
     async def close(self) -> None:
         """Let go of files and sockets; afterwards the replica is not used again."""

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailtrust.core.model.certificate import Fingerprint, Pin, certificate, fingerprint_of
+from mailtrust.core.model.replication import Seen, Stamp
 from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_name
 from mailtrust.core.model.sighting import Published, ReplicaSighting, Unparsable
 from mailtrust.errors import BadInput, NotACertificate
-from mailtrust.ldap import names
+from mailtrust.ldap import names, syncrepl
 from mailtrust.ldap.requests import Change, How
 from mailtrust.ldap.responses import Entry
 
@@ -72,22 +73,43 @@ def changed_at(entry: Entry) -> datetime | None:
     return next((moment for held in stamps for one in held if (moment := _moment(one))), None)
 
 
-def sighting(server: ServerName, entry: Entry | None, place: str, now: datetime) -> ReplicaSighting:
-    """What the entry shows; without one, or one that shows nothing, an empty sighting."""
+def holds(entry: Entry | None, der: bytes) -> bool:
+    """True if the entry has that value."""
+    return der in {one.der for one in values(entry)}
+
+
+def stamp(entry: Entry) -> Stamp | None:
+    """The entry's last change, where the directory numbers its changes (OpenLDAP)."""
+    number, moment = next(iter(entry.values(_NUMBER)), None), changed_at(entry)
+    if number is None or moment is None or not syncrepl.order(number):
+        return None
+    return Stamp(syncrepl.writer(number), syncrepl.order(number), moment)
+
+
+def sighting(
+    server: ServerName, entry: Entry | None, place: str, now: datetime, seen: Seen | None = None
+) -> ReplicaSighting:
+    """
+    What the entry shows; without one, or one that shows nothing, an empty sighting.
+
+    *seen* is how far the server had seen of each writer before the entry was read.
+    """
     published: list[Published] = []
     unparsable: list[Unparsable] = []
     moment = (changed_at(entry) if entry else None) or now
+    changed = stamp(entry) if entry else None
     held = {fingerprint_of(one.der): one.der for one in values(entry)}
     for digest, der in sorted(held.items()):
         try:
-            published.append(Published(certificate(der), moment))
+            published.append(Published(certificate(der), moment, changed))
         except NotACertificate:
             unparsable.append(Unparsable(digest, len(der), moment))
     # Who publishes nothing presents nothing either: nobody is to be sent there.
     listeners = _listeners(entry) if entry and held else ()
     return ReplicaSighting(
-        server, place, tuple(published), now, unparsable=tuple(unparsable), listeners=listeners
-    )
+        server, place, tuple(published), now, unparsable=tuple(unparsable), listeners=listeners,
+        seen=seen or {}, changed=changed,
+    )  # fmt: skip
 
 
 def new_entry(

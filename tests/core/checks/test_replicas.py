@@ -58,10 +58,11 @@ def test_overdue_elsewhere_is_12102() -> None:
 def test_an_old_or_foreign_certificate_behind_is_mended_by_replication() -> None:
     """It is not ours to enable."""
     behind = a_view(a_replica(DC1, OURS, server=HUB2), a_replica(DC2, server=HUB2))
-    elsewhere = judged(behind, policy=Policy(every_replica_takes_writes=False))
+    openldap, active_directory = Policy(replicates_itself=True), Policy(replicates_itself=True, pulls=True)
 
     assert the(12102, judged(behind)).action == "mailtrust directory replicate --once"
-    assert the(12102, elsewhere).action is None
+    assert the(12102, judged(behind, policy=openldap)).action is None
+    assert the(12102, judged(behind, policy=active_directory)).action == f"mailtrust directory pull {HUB2}"
 
 
 def test_what_is_being_withdrawn_is_not_late() -> None:

@@ -110,11 +110,12 @@ class _Lack:
 
     @property
     def mending(self) -> str | None:
-        if not self.case.policy.every_replica_takes_writes:
-            return None
-        if self.case.store is not None and self.is_expected:
+        policy = self.case.policy
+        if policy.every_replica_takes_writes and self.case.store is not None and self.is_expected:
             return enable_command(self.leaf.fingerprint, self.look.place)
-        return "mailtrust directory replicate --once"
+        if not policy.replicates_itself:
+            return "mailtrust directory replicate --once"
+        return f"mailtrust directory pull {self.case.server}" if policy.pulls else None
 
     def say(self, phrase: str, **values: str) -> Said:
         return Said(phrase, {**_values(self.look, self.leaf), **values})
