@@ -223,9 +223,20 @@ def test_what_another_server_lost_may_have_been_withdrawn_by_it() -> None:
 
 
 def test_each_replica_has_its_own_latency_where_the_directory_tells_it() -> None:
-    """A branch behind a slow site link is not late when the neighbour would be."""
-    ours = a_replica(DC1, OURS, published_at=NOON - minutes(30))
-    branch, near = a_replica(DC2, latency=minutes(180)), a_replica(DC3, latency=minutes(1))
+    """A branch behind a slow site link is not late when the neighbour would be; it depends on the writer."""
+    ours = a_replica(DC1, OURS, published_at=NOON - minutes(30), written=WRITTEN)
+    branch = a_replica(DC2, latencies={"001": minutes(180), "002": minutes(1)})
+    near = a_replica(DC3, latencies={"001": minutes(1)})
     diagnosis = judged(a_view(STORE, ours, branch, near))
 
     assert (the(12101, diagnosis).place, the(12102, diagnosis).place) == (DC2, DC3)
+
+
+def test_a_read_only_replica_is_not_to_be_written_to() -> None:
+    """Active Directory has some in branches, among others that all take writes."""
+    diagnosis = judged(
+        a_view(STORE, a_replica(DC1, OURS), a_replica(DC2, read_only=True)),
+        policy=Policy(replicates_itself=True, pulls=True),
+    )
+
+    assert the(12102, diagnosis).action == f"mailtrust directory pull {HUB1}"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin, short
 from mailtrust.core.model.plan import Plan
-from mailtrust.core.model.replication import Fate
+from mailtrust.core.model.replication import Fate, Stamp
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
     History,
@@ -121,9 +121,17 @@ class Case:
         """True if it, or its key, was taken out of its entry for good."""
         return self.view.is_withdrawn(self.server, leaf)
 
-    def latency_at(self, look: ReplicaSighting) -> timedelta:
-        """How long replication may take to get there."""
-        return self.policy.latency if look.latency is None else look.latency
+    def latency_at(self, look: ReplicaSighting, pin: Pin) -> timedelta:
+        """How long the write of that key may take to get there."""
+        stamp = self.latest_write(pin)
+        known = look.latencies.get(stamp.writer) if stamp is not None else None
+        return self.policy.latency if known is None else known
+
+    def latest_write(self, pin: Pin) -> Stamp | None:
+        """The latest write by which replicas have that key; None where the directory does not number them."""
+        found = (other.publication(pin) for other in self.publishing(pin))
+        stamps = [one.stamp for one in found if one is not None and one.stamp is not None]
+        return max(stamps, key=lambda one: (one.version, one.written_at), default=None)
 
     def publishing(self, pin: Pin) -> tuple[ReplicaSighting, ...]:
         """The replicas that publish that key for this server."""
@@ -131,9 +139,7 @@ class Case:
 
     def fate_at(self, look: ReplicaSighting, pin: Pin) -> Fate:
         """What became, at a replica without that key, of the latest write by which others have it."""
-        found = (other.publication(pin) for other in self.publishing(pin))
-        stamps = [one.stamp for one in found if one is not None and one.stamp is not None]
-        return look.fate_of(max(stamps, key=lambda one: (one.version, one.written_at), default=None))
+        return look.fate_of(self.latest_write(pin))
 
     def published_at(self, pin: Pin) -> datetime | None:
         """

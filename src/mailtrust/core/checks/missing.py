@@ -124,7 +124,7 @@ def _not_published(missing: _Missing) -> Iterator[Finding]:
         if case.fate_at(missing.home, certificate.pin) is Fate.LOST:
             yield _lost(missing, published_at)
         # Within the latency it is on its way, and 12101 says so.
-        elif case.now >= published_at + case.latency_at(missing.home):
+        elif case.now >= published_at + case.latency_at(missing.home, certificate.pin):
             yield _overdue(missing, published_at)
     elif case.store is None:
         # Seen from outside nobody can tell whether it was ever enabled; 12104 says what peers will do.
@@ -159,7 +159,7 @@ def _enabled_and_nowhere(missing: _Missing) -> Iterator[Finding]:
             since=since,
             action=enable_command(certificate.fingerprint),
         )
-    elif act is None or act.failed or case.now >= act.done_at + case.latency_at(missing.home):
+    elif act is None or act.failed or case.now >= act.done_at + case.policy.latency:
         # It may stand at a replica that we cannot read: neither lost nor late is proven.
         unread = ", ".join(look.place for look in missing.unread)
         yield missing.finding(
@@ -185,7 +185,7 @@ def _published_nowhere(missing: _Missing) -> Said:
 
 def _overdue(missing: _Missing, published_at: datetime) -> Finding:
     case, home = missing.case, missing.home
-    latency = case.latency_at(home)
+    latency = case.latency_at(home, missing.certificate.pin)
     deadline = published_at + latency
     proof = [
         _published_elsewhere(missing),
@@ -223,7 +223,7 @@ def _published_elsewhere(missing: _Missing) -> Said:
 
 def _enable_at_home(missing: _Missing) -> str | None:
     case = missing.case
-    if not case.policy.every_replica_takes_writes or case.store is None:
+    if not case.policy.every_replica_takes_writes or missing.home.read_only or case.store is None:
         return None
     return enable_command(missing.certificate.fingerprint, missing.home.place)
 

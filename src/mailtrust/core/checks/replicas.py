@@ -87,7 +87,7 @@ class _Lack:
 
     @property
     def deadline(self) -> datetime:
-        return self.published_at + self.case.latency_at(self.look)
+        return self.published_at + self.case.latency_at(self.look, self.leaf.pin)
 
     @property
     def is_expected(self) -> bool:
@@ -111,7 +111,8 @@ class _Lack:
     @property
     def mending(self) -> str | None:
         policy = self.case.policy
-        if policy.every_replica_takes_writes and self.case.store is not None and self.is_expected:
+        writable = policy.every_replica_takes_writes and not self.look.read_only
+        if writable and self.case.store is not None and self.is_expected:
             return enable_command(self.leaf.fingerprint, self.look.place)
         if not policy.replicates_itself:
             return "mailtrust directory replicate --once"
@@ -157,7 +158,7 @@ def _enabled_at_unread_primary(case: Case) -> Iterator[Finding]:
     unread = [look.place for look in case.replicas if look.found is None]
     if act is None or act.failed or act.place not in unread or case.is_withdrawn(leaf):
         return
-    deadline = act.done_at + case.latency_at(home)
+    deadline = act.done_at + case.policy.latency
     if case.now < deadline:
         values = {**_values(home, leaf), "until": when(deadline)}
         said = Said("replica.written-unread", {**values, "at": when(act.done_at), "place": act.place})

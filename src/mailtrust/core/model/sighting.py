@@ -154,8 +154,10 @@ class ReplicaSighting:
     """The last write to the entry, where the directory replicates entries as a whole."""
     partners: tuple[str, ...] = ()
     """Whom it copies from; empty where it does not tell."""
-    latency: timedelta | None = None
-    """How long replication to here may take, as the directory's own links have it; None: as configured."""
+    latencies: Mapping[str, timedelta] = field(default_factory=dict)
+    """By writer, how long its writes may take to get here by the directory's links; else as configured."""
+    read_only: bool = False
+    """It takes no writes, whatever the others do."""
     impostors: tuple[Impostor, ...] = ()
     """What says here that it is this server's, and counts for nobody."""
 
