@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import Slot
+from mailtrust.core.model.sighting import Impostor, Slot
 from tests.core.checks.judge import codes, judged, phrases, silenced, the
 from tests.make import (
     AUTHORITY,
@@ -145,3 +147,21 @@ def test_an_authority_is_not_the_installed_certificate() -> None:
 
     assert (found.cause, found.action) == ("no-certificate", "mailtrust new")
     assert "missing.authority" in phrases(found)
+
+
+def an_impostor(why: str = "impostor.neighbour") -> Impostor:
+    entry = "CN=mailtrust-1,CN=O'HARA,DC=corp,DC=example"
+    return Impostor(STRANGER, entry, why, NOON - days(2))
+
+
+@pytest.mark.parametrize("why", ["no-member", "disabled", "neighbour", "twins"])
+def test_an_impostor_is_on_record_once_however_many_replicas_show_it(why: str) -> None:
+    """It is believed by nobody; but somebody put it there."""
+    held = (an_impostor(f"impostor.{why}"),)
+    view = a_view(current(), a_replica(DC1, OURS, impostors=held), a_replica(DC2, OURS, impostors=held))  # type: ignore[arg-type]
+
+    found = the(12106, judged(view))
+
+    assert phrases(found) == ["entry.impostor", f"impostor.{why}"]
+    assert (found.place, found.since) == (DC1, NOON - days(2))
+    assert found.action == f"ldapdelete -H {DC1} 'CN=mailtrust-1,CN=O'\\''HARA,DC=corp,DC=example'"

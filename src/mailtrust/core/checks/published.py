@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
-from mailtrust.core.model.certificate import short
+from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Finding, Said, when
-from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.sighting import Impostor, ReplicaSighting
 
 _MOST_NAMES = 5
 
@@ -68,6 +68,24 @@ def stranger_published(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def impostor_published(case: Case) -> Iterator[Finding]:
+    """Something in the directory says that it is this server's, and is not: it is believed by nobody."""
+    seen: dict[tuple[str, Fingerprint], tuple[Impostor, list[ReplicaSighting]]] = {}
+    for look in case.readable:
+        for one in look.impostors:
+            key = one.entry.lower(), one.certificate.fingerprint
+            seen.setdefault(key, (one, []))[1].append(look)
+    for one, at in seen.values():
+        place = _nearest(at).place
+        values = {"fingerprint": short(one.certificate.fingerprint), "replica": place}
+        more = {**values, "entry": one.entry, "server": case.server, "at": when(one.published_at)}
+        yield Finding(
+            catalog.STRANGER_PUBLISHED, case.server, place, values=values,
+            evidence=(Said("entry.impostor", more), Said(one.why, more)),
+            action=f"ldapdelete -H {place} '{_quoted(one.entry)}'", since=one.published_at,
+        )  # fmt: skip
+
+
 def authority_published(case: Case) -> Iterator[Finding]:
     """A published certificate may issue others (CA:TRUE); no snapshot takes it."""
     found = {one.certificate: one.published_at for look in case.readable for one in look.found or ()}
@@ -100,6 +118,11 @@ def key_shared(case: Case) -> Iterator[Finding]:
                 evidence=(Said("entry.shared", {**values, "pin": short(pin)}),),
                 action="mailtrust new" if case.store is not None else None,
             )
+
+
+def _quoted(entry: str) -> str:
+    """For a shell, between single quotes."""
+    return entry.replace("'", "'\\''")
 
 
 def _some(names: Sequence[str]) -> str:
