@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -240,3 +241,12 @@ def test_a_read_only_replica_is_not_to_be_written_to() -> None:
     )
 
     assert the(12102, diagnosis).action == f"mailtrust directory pull {HUB1}"
+
+
+def test_a_far_replica_that_cannot_be_read_is_no_more_than_a_note() -> None:
+    """A branch behind a firewall would otherwise be an alarm for ever."""
+    far = replace(an_unread_replica(DC2), far=True)
+    diagnosis = judged(a_view(STORE, a_replica(DC1, OURS), far, an_unread_replica(DC3)))
+
+    severities = {one.place: one.severity for one in diagnosis.findings if one.event.code == 12103}
+    assert severities == {DC2: Severity.INFORMATION, DC3: Severity.WARNING}

@@ -25,6 +25,8 @@ def replica_unreadable(case: Case) -> Iterator[Finding]:
             yield Finding(
                 catalog.REPLICA_UNREADABLE, case.server, look.place, values=values,
                 evidence=(Said(phrase, {**values, "seen": when(look.seen_at)}),),
+                # A branch that cannot be reached from here is read by its own servers.
+                severity_here=Severity.INFORMATION if look.far and not look.home else None,
             )  # fmt: skip
 
 

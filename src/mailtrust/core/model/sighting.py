@@ -158,6 +158,8 @@ class ReplicaSighting:
     """By writer, how long its writes may take to get here by the directory's links; else as configured."""
     read_only: bool = False
     """It takes no writes, whatever the others do."""
+    far: bool = False
+    """It stands in another site: that it cannot be read from here is no more than a note."""
     impostors: tuple[Impostor, ...] = ()
     """What says here that it is this server's, and counts for nobody."""
 
