@@ -6,7 +6,7 @@
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
-# program:package:the tests that need it
+# program, or file with its path:package:the tests that need it
 programs='openssl:openssl:the handshakes with another TLS client
 swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
@@ -14,11 +14,24 @@ ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
 slapd:slapd:the conversations with another LDAP server
-ldapsearch:ldap-utils:the second opinion on what an LDAP server holds'
+ldapsearch:ldap-utils:the second opinion on what an LDAP server holds
+krb5kdc:krb5-kdc:signing in by Kerberos
+kadmin.local:krb5-admin-server:signing in by Kerberos
+kinit:krb5-user:signing in by Kerberos
+/usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
+faketime:faketime:the clocks that differ'
+
+present() {
+    case $1 in
+        # shellcheck disable=SC2086  # a pattern, that the shell is to fill in
+        /*) ls $1 > /dev/null 2>&1 ;;
+        *) command -v "$1" > /dev/null ;;
+    esac
+}
 
 missing() {
     echo "$programs" | while IFS=: read -r program package tests; do
-        command -v "$program" > /dev/null || echo "$program:$package:$tests"
+        present "$program" || echo "$program:$package:$tests"
     done
 }
 
