@@ -15,13 +15,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 PACKAGES = {
+    "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
+    "faketime": "faketime",
     "gcc": "gcc",
     "ip": "iproute2",
+    "kadmin.local": "krb5-admin-server",
+    "kdb5_util": "krb5-kdc",
     "kinit": "krb5-user",
+    "krb5kdc": "krb5-kdc",
     "ldapsearch": "ldap-utils",
     "ldbadd": "ldb-tools",
     "ldbmodify": "ldb-tools",
@@ -39,7 +45,7 @@ PACKAGES = {
     "ss": "iproute2",
     "swaks": "swaks",
 }
-"""Debian's package of each program; tools/system_packages.sh installs them."""
+"""Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 
 OWN_NETWORK = "MAILTRUST_OWN_NETWORK"
 """Stands in the environment where tools/in_own_network.sh made one."""
@@ -55,6 +61,8 @@ def needs(*names: str) -> pytest.MarkDecorator:
 
 def program(name: str) -> str | None:
     """Its path; an ordinary account's PATH may not lead where Debian puts Postfix's, into /usr/sbin."""
+    if name.startswith("/"):
+        return next((str(one) for one in Path("/").glob(name.lstrip("/"))), None)
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
 
 

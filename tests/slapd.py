@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -78,6 +78,8 @@ class Server:
     tls_port: int
     ca_file: Path
     extra: str = ""
+    first: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -101,6 +103,7 @@ class Server:
                 [slapd, "-f", self.folder / "slapd.conf", "-h", urls, "-d", "stats,sync"],
                 stdout=log,
                 stderr=log,
+                env={**os.environ, **self.environment},
             )
         self._until_it_listens(self.process)
 
@@ -150,18 +153,28 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path, count: int = 1, *, extra: str = "") -> Iterator[tuple[Server, ...]]:
+def started(
+    folder: Path,
+    count: int = 1,
+    *,
+    extra: str = "",
+    first: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[Server, ...]]:
     """
     Servers that answer; stopped in the end, frozen or not.
 
-    *extra* lines go into each server's database section, such as ``sizelimit 10``.
+    *extra* lines go into each server's database section, such as ``sizelimit 10``; *first* ones stand at the
+    top, for the whole server.
     """
     ca_file = authority(folder)
     servers = []
     for number in range(1, count + 1):
         its = folder / f"r{number}"
         (its / "db").mkdir(parents=True)
-        servers.append(Server(its, number, free_port(), free_port(), ca_file, extra))
+        servers.append(
+            Server(its, number, free_port(), free_port(), ca_file, extra, first, environment or {})
+        )
     for one in servers:
         (one.folder / "slapd.conf").write_text(_configuration(one, servers), "utf-8")
     _load(servers[0], _TREE)
@@ -240,6 +253,7 @@ def _configuration(server: Server, servers: list[Server]) -> str:
     )
     folder, top = server.folder, server.ca_file.parent
     return f"""\
+{server.first}
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 modulepath /usr/lib/ldap

@@ -13,8 +13,8 @@ from tools.generated import DOCS, head, table, write_or_compare
 TABLES_ARE = {
     "server": "The mail server that this configuration is for.",
     "directory": "Where certificates are published, and from where peers are believed. Keys marked "
-    "*LDAP only* are known already and have no effect yet: this release speaks to the embedded directory "
-    "(`sqlite:///…`).",
+    "*LDAP only* belong to servers that speak LDAP (`ldaps://…`); the embedded directory (`sqlite:///…`) has "
+    "no use for them.",
     "policy": "How certificates are made, and how patient a rotation is.",
     "transport": "What carries the mail. Keys marked *Hub* belong to `transport.kind = \"hub\"`.",
 }  # fmt: skip

@@ -7,7 +7,7 @@
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
-# program:package:the tests that need it
+# program, or file with its path:package:the tests that need it
 programs='openssl:openssl:the handshakes with another TLS client
 swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
@@ -20,11 +20,23 @@ ip:iproute2:the tests in a network of their own
 samba:samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind:the tests with domain controllers
 samba-tool:samba-common-bin:the tests with domain controllers
 ldbmodify:ldb-tools:the tests with domain controllers
-kinit:krb5-user:the tests with domain controllers'
+kinit:krb5-user:the tests with domain controllers, and signing in by Kerberos
+krb5kdc:krb5-kdc:signing in by Kerberos
+kadmin.local:krb5-admin-server:signing in by Kerberos
+/usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
+faketime:faketime:the clocks that differ'
+
+present() {
+    case $1 in
+        # shellcheck disable=SC2086  # a pattern, that the shell is to fill in
+        /*) ls $1 > /dev/null 2>&1 ;;
+        *) command -v "$1" > /dev/null ;;
+    esac
+}
 
 missing() {
     echo "$programs" | while IFS=: read -r program package tests; do
-        command -v "$program" > /dev/null || echo "$program:$package:$tests"
+        present "$program" || echo "$program:$package:$tests"
     done
 }
 

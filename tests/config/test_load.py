@@ -134,7 +134,23 @@ def test_no_listener_is_not_the_default_listener(tmp_path: Path) -> None:
         ),
         ('[directory]\nbase = "example"', 'line 2: directory.base is "example"; expected a disting', ""),
         (LDAP + 'layout = "exchange"', 'line 4: directory.layout is "exchange", which', "standard"),
-        (LDAP + 'bind = "kerberos"', 'line 4: directory.bind is "kerberos", which', "simple and external"),
+        (LDAP + 'keytab = "/etc/k"', 'belongs to directory.bind = "kerberos", and bind is not set', "leave"),
+        (LDAP + 'bind = "external"\nbind_dn = "cn=a"', "line 5: directory.bind_dn belongs to", "out bind_dn"),
+        (
+            LDAP.replace("dc1.example.test", "192.0.2.1") + 'bind = "kerberos"',
+            "line 2: Kerberos signs in to a server by its name, and ldaps://192.0.2.1 has an address",
+            "ldap://dc1.example.test",
+        ),
+        (
+            LDAP + 'bind = "kerberos"\nreplicas = ["ldap://[2001:db8::1]:389"]',
+            "line 5: Kerberos signs in to a server by its name, and ldap://[2001:db8::1]:389 has an address",
+            "ldap://dc1.example.test",
+        ),
+        (
+            LDAP.replace("ldaps://dc1.example.test", "ldapi://%2Frun%2Fldapi") + 'bind = "kerberos"',
+            "line 2: Kerberos signs in to a server by its name, and ldapi://%2Frun%2Fldapi has none",
+            'bind = "external"',
+        ),
         (LDAP + 'bind = "simple"', "line 4: directory.bind", "set directory.bind_dn"),
         (LDAP + 'bind = "simple"\nbind_dn = "cn=a"', "line 4: directory.bind", "set directory.password_file"),
         (LDAP + 'bind = "external"', "line 4: directory.bind", "set directory.client_certificate"),
@@ -170,6 +186,16 @@ def test_on_a_socket_the_kernel_tells_who_we_are(tmp_path: Path) -> None:
     )
 
     assert config.directory.client_certificate is None
+
+
+def test_kerberos_needs_nothing_but_a_ticket(tmp_path: Path) -> None:
+    directory = loaded(tmp_path, LDAP + 'bind = "kerberos"').directory
+    with_key = loaded(
+        tmp_path, LDAP + 'bind = "kerberos"\nprincipal = "HUB1$"\nkeytab = "/etc/hub1.keytab"'
+    ).directory
+
+    assert (directory.principal, directory.keytab) == ("", None)
+    assert (with_key.principal, with_key.keytab) == ("HUB1$", Path("/etc/hub1.keytab"))
 
 
 def test_one_bad_value_in_a_list_is_named(tmp_path: Path) -> None:

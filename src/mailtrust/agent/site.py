@@ -18,6 +18,7 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.policy import Policy
 from mailtrust.directory.ldap import LdapSettings
 from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, Credentials, OwnAccount, Password
+from mailtrust.directory.ldap_kerberos import Kerberos
 from mailtrust.directory.open import Directory, open_directory
 from mailtrust.ldap import names
 
@@ -82,4 +83,6 @@ def _credentials(replicas: Replicas) -> Credentials:
     if replicas.bind == "external":
         file = replicas.client_certificate
         return OwnAccount() if file is None else ClientCertificate(file)
+    if replicas.bind == "kerberos":
+        return Kerberos(replicas.principal, replicas.keytab)
     return Anonymous()

@@ -56,6 +56,8 @@ class Directory:
     bind_dn: str = ""
     password_file: Path | None = None
     client_certificate: Path | None = None
+    principal: str = ""
+    keytab: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ def _directory(document: Document) -> Directory:
         bind_dn=document.get("directory.bind_dn") or "",
         password_file=document.get("directory.password_file"),
         client_certificate=document.get("directory.client_certificate"),
+        principal=document.get("directory.principal") or "",
+        keytab=document.get("directory.keytab"),
     )
 
 

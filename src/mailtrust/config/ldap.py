@@ -1,14 +1,17 @@
-"""What a directory with LDAP cannot do without, and what this release does not know yet."""
+"""What a directory with LDAP cannot do without, what does not go together, and what is not known yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from mailtrust.config.document import Document
 
-_BIND_NEEDS = {
+_KEYS_OF = {
     "simple": ("bind_dn", "password_file"),
     "external": ("client_certificate",),
+    "kerberos": ("principal", "keytab"),
 }
 
 
@@ -16,30 +19,81 @@ def refuse_half_an_ldap(document: Document, urls: Sequence[str]) -> None:
     """Raises: BadConfiguration where *urls*, those with LDAP, need a key that the file does not say."""
     if not urls:
         return
-    where = next(key for key in ("home", "primary", "replicas") if _names_ldap(document, key, urls))
     if not document.says("directory.base"):
         raise document.unfit(
-            f"directory.{where}",
+            f"directory.{_key_of(document, urls)}",
             f"{urls[0]} speaks LDAP, and directory.base does not say where its entries stand",
             hint='set directory.base, such as "ou=mail,dc=example,dc=test"',
         )
-    for key, known in (("layout", ("standard",)), ("bind", (None, *_BIND_NEEDS))):
-        if (said := document.get(f"directory.{key}")) not in known:
-            raise document.unfit(
-                f"directory.{key}",
-                f'directory.{key} is "{said}", which this release does not do yet',
-                hint=f"it knows {' and '.join(one for one in known if one)}",
-            )
+    if (layout := document.get("directory.layout")) != "standard":
+        raise document.unfit(
+            "directory.layout",
+            f'directory.layout is "{layout}", which this release does not do yet',
+            hint="it knows standard",
+        )
     bind = document.get("directory.bind")
+    _refuse_keys_of_others(document, bind)
     on_sockets = all(url.lower().startswith("ldapi:") for url in urls)
-    for needed in _BIND_NEEDS.get(bind or "", ()):
-        # On a socket the kernel tells who we are.
-        if not document.says(f"directory.{needed}") and not (bind == "external" and on_sockets):
+    for needed in _needed(bind, on_sockets=on_sockets):
+        if not document.says(f"directory.{needed}"):
             raise document.unfit(
                 "directory.bind",
                 f'directory.bind is "{bind}", and directory.{needed} is not set',
                 hint=f"set directory.{needed}",
             )
+    if bind == "kerberos":
+        for url in urls:
+            _refuse_nameless(document, url)
+
+
+def _refuse_keys_of_others(document: Document, bind: str | None) -> None:
+    """A password file without `bind` would sign in as nobody, and look like success."""
+    for its, keys in _KEYS_OF.items():
+        for key in keys:
+            if its != bind and document.says(f"directory.{key}"):
+                raise document.unfit(
+                    f"directory.{key}",
+                    f'directory.{key} belongs to directory.bind = "{its}", and bind is '
+                    + (f'"{bind}"' if bind else "not set"),
+                    hint=f'set directory.bind = "{its}", or leave out {key}',
+                )
+
+
+def _needed(bind: str | None, *, on_sockets: bool) -> Iterator[str]:
+    if bind == "simple":
+        yield from _KEYS_OF["simple"]
+    elif bind == "external" and not on_sockets:
+        # On a socket the kernel tells who we are.
+        yield "client_certificate"
+
+
+def _refuse_nameless(document: Document, url: str) -> None:
+    host = urlsplit(url).hostname or ""
+    where = f"directory.{_key_of(document, (url,))}"
+    if url.lower().startswith("ldapi:"):
+        raise document.unfit(
+            where,
+            f"Kerberos signs in to a server by its name, and {url} has none",
+            hint='on a socket of this machine use bind = "external"',
+        )
+    if _is_address(host):
+        raise document.unfit(
+            where,
+            f"Kerberos signs in to a server by its name, and {url} has an address",
+            hint="write the name by which the realm knows it, such as ldap://dc1.example.test",
+        )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _key_of(document: Document, urls: Sequence[str]) -> str:
+    return next(key for key in ("home", "primary", "replicas") if _names_ldap(document, key, urls))
 
 
 def _names_ldap(document: Document, key: str, urls: Sequence[str]) -> bool:

@@ -2,8 +2,8 @@
 Which domain controllers there are, found through the directory itself, and what links them.
 
 Any controller names all the others.  Those of home's own site are looked at by default: they are what its
-mail servers read.  Those of other sites are *far*: worth a look where somebody asks for all, and no alarm when a
-branch cannot be reached from here.
+mail servers read.  Those of other sites are *far*: worth a look where somebody asks for all, and no alarm
+when a branch cannot be reached from here.
 """
 
 from __future__ import annotations

@@ -24,8 +24,17 @@ from mailtrust.ldap.responses import Result
 class Server(Protocol):
     """The server to sign in to, as credentials see it."""
 
+    url: str
+    host: str
+    """The name in the URL; empty on a socket of this machine."""
     channel_binding: bytes
     """What ties signing in to this TLS connection; empty where there is none."""
+    stage: str
+    """What is being waited for, to be told if it takes too long; credentials may say it more exactly."""
+
+    @property
+    def is_confidential(self) -> bool:
+        """True if nobody else can read what is said: TLS stands, or nothing leaves this machine."""
 
     async def bind(self, request: Bind) -> Result:
         """Send one step, and bring the answer whatever it is.  Raises: DirectoryUnavailable."""
@@ -35,10 +44,10 @@ class Layer(Protocol):
     """What encrypts all that follows, once signing in has agreed on it."""
 
     def wrap(self, data: bytes) -> bytes:
-        """Encrypt what is to be sent."""
+        """Encrypt what is to be sent.  Raises: DirectoryUnavailable, to stand behind the server's name."""
 
     def unwrap(self, data: bytes) -> bytes:
-        """Decrypt what is complete of what arrived; the rest waits.  Raises: NotLdap."""
+        """Decrypt what is complete of what arrived; the rest waits.  Raises: NotLdap, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class Credentials(Protocol):
 
     @property
     def brings_encryption(self) -> bool:
-        """True: what follows signing in is encrypted by it, and TLS is not wanted (Kerberos with seal)."""
+        """True: on ``ldap://`` signing in brings the encryption, and TLS is not wanted (Kerberos)."""
 
     async def shown(self) -> Identity | None:
         """The certificate to show in the TLS handshake, if any.  Raises: BadInput."""

@@ -15,7 +15,7 @@ from typing import cast
 from mailtrust.directory.ldap_bind import Layer
 from mailtrust.directory.ldap_tls import Session, TlsFailed
 from mailtrust.directory.ldap_url import Place
-from mailtrust.errors import BadInput, NotLdap
+from mailtrust.errors import BadInput, DirectoryUnavailable, NotLdap
 
 _GOODBYE_SECONDS = 1.0
 
@@ -82,15 +82,16 @@ class Link(asyncio.Protocol):
         """Say this; what can no longer be said is dropped, for *lost* has been or will be called."""
         if not data or self._transport is None or self._transport.is_closing():
             return
-        if self._layer is not None:
-            data = self._layer.wrap(data)
+        try:
+            if self._layer is not None:
+                data = self._layer.wrap(data)
+            if self._tls is not None:
+                self._tls.send(data)
+        except (TlsFailed, DirectoryUnavailable) as error:
+            self.abort(str(error))
+            return
         if self._tls is None:
             self._transport.write(data)
-            return
-        try:
-            self._tls.send(data)
-        except TlsFailed as error:
-            self.abort(str(error))
         else:
             self._flush()
 
@@ -162,6 +163,8 @@ class Link(asyncio.Protocol):
             words = exc.strerror if isinstance(exc, OSError) else None
             self._why = f"broke off: {words or type(exc).__name__}"
         self._end()
+        # It holds what the system's library has to get back.
+        self._layer = None
         self._gone.set()
 
     def _note_handshake(self) -> None:

@@ -1,8 +1,8 @@
 """
 From a URL to a connection on which one has signed in, within one deadline.
 
-Nothing is said in the clear but "let us turn to TLS": not only a password must not be read, what we read must
-not be forged either, for peers believe it.
+Nothing is said in the clear but "let us turn to TLS", or the steps of Kerberos that end in encryption: not
+only a password must not be read, what we read must not be forged either, for peers believe it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mailtrust.directory.ldap_channel import Channel, Settings
 from mailtrust.directory.ldap_tls import Session, client_context
 from mailtrust.directory.ldap_url import Place, Resolve, address, place
 from mailtrust.errors import DirectoryUnavailable
+from mailtrust.ldap.connection import Ended
 from mailtrust.ldap.requests import START_TLS, Bind, Extended, SimpleBind
 from mailtrust.ldap.responses import Result
 
@@ -64,13 +65,15 @@ class _Opening:
         self._channel = channel
         self._credentials = credentials
         self._ca_file = ca_file
+        self.url = str(where)
+        self.host = where.host
         self.channel_binding = b""
         self.stage = "looking up its name"
 
     async def run(self, resolve: Resolve | None) -> None:
         """All of it."""
-        is_socket = self._where.scheme == "ldapi"
-        addresses = () if is_socket else await address(self._where, resolve)
+        scheme = self._where.scheme
+        addresses = () if scheme == "ldapi" else await address(self._where, resolve)
         self.stage = "connecting to it"
         try:
             await self._channel.link.connect(self._where, addresses)
@@ -78,13 +81,18 @@ class _Opening:
             raise DirectoryUnavailable(
                 f"{self._where} cannot be reached: {error.strerror or error}", hint="is the server running?"
             ) from error
-        if not is_socket and not self._credentials.brings_encryption:
+        if scheme == "ldaps" or (scheme == "ldap" and not self._credentials.brings_encryption):
             await self._turn_to_tls()
         await self._sign_in()
 
     async def bind(self, request: Bind) -> Result:
         """One step of signing in."""
         return await self._say(request)
+
+    @property
+    def is_confidential(self) -> bool:
+        """True if nobody else can read it."""
+        return self._channel.connection.is_confidential
 
     async def _turn_to_tls(self) -> None:
         self.stage = "turning to TLS"
@@ -104,7 +112,7 @@ class _Opening:
             raise DirectoryUnavailable(
                 f"{self._where} {channel.why_ended}", hint=_HINT if "certificate" in channel.why_ended else ""
             )
-        channel.connection.secured()
+        self._is_secured()
         self.channel_binding = channel.link.channel_binding
 
     async def _sign_in(self) -> None:
@@ -114,7 +122,14 @@ class _Opening:
             raise refusal(str(self._where), SimpleBind(), ended.result)
         if ended.layer is not None:
             self._channel.link.encrypt_by(ended.layer)
-            self._channel.connection.secured()
+            self._is_secured()
+        if not self.is_confidential:
+            raise DirectoryUnavailable(f"{self.url} was signed in to, and nothing encrypts what follows")
+
+    def _is_secured(self) -> None:
+        for ended in self._channel.connection.secured():
+            why = ended.why if isinstance(ended, Ended) else "said too much"
+            raise DirectoryUnavailable(f"{self.url} {why}")
 
     async def _say(self, request: Bind | Extended) -> Result:
         box = self._channel.post(request)

@@ -79,6 +79,6 @@ def test_nothing_on_the_audits_path_is_for_unix_only() -> None:
 import sys
 for one in ("fcntl", "pwd", "grp", "resource", "termios", "uvloop"):
     sys.modules[one] = None
-import mailtrust.directory.ldap_wire
+import mailtrust.directory.ldap, mailtrust.directory.ldap_kerberos, mailtrust.directory.kerberos_mit
 """
     subprocess.run([sys.executable, "-c", code], check=True)
