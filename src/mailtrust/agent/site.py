@@ -20,6 +20,7 @@ from mailtrust.directory.ldap import LdapSettings
 from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, Credentials, OwnAccount, Password
 from mailtrust.directory.ldap_kerberos import Kerberos
 from mailtrust.directory.open import Directory, open_directory
+from mailtrust.errors import BadConfiguration
 from mailtrust.ldap import names
 
 
@@ -45,6 +46,7 @@ class Site:
             self.config.core_policy(),
             every_replica_takes_writes=all(one.takes_writes for one in replicas),
             replicates_itself=any(one.replicates_itself for one in replicas),
+            pulls=self.directory.discovery is not None,
         )
 
 
@@ -55,8 +57,14 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
 
     With *looking_only* a look is not written into the journal either, until it is told otherwise.
 
-    Raises: BadInput where a replica's URL names no directory that we know.
+    Raises: BadConfiguration for a directory that is not ours to write, BadInput where a replica's URL names
+    no directory that we know.
     """
+    if config.directory.layout == "exchange":
+        raise BadConfiguration(
+            'directory.layout is "exchange", and what Exchange publishes is only audited, never changed',
+            hint='for mail servers of your own set directory.layout = "computer"',
+        )
     journal = Journal(config.server.store)
     journal.read_only = looking_only
     directory = open_directory(
@@ -65,7 +73,9 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
         config.directory.replicas,
         timeout=config.policy.probe_timeout,
         memory=journal,
-        ldap=_ldap(config.directory) if config.directory.base else None,
+        ldap=_ldap(config.directory) if config.directory.base or config.directory.members else None,
+        which=config.directory.which,
+        computes_latency=config.directory.latency is None,
     )
     try:
         yield Site(config, Store(config.server.store), directory, journal)
@@ -74,7 +84,8 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
 
 
 def _ldap(replicas: Replicas) -> LdapSettings:
-    return LdapSettings(names.parse(replicas.base), _credentials(replicas), replicas.ca_file)
+    members = names.parse(replicas.members) if replicas.members else None
+    return LdapSettings(names.parse(replicas.base), _credentials(replicas), replicas.ca_file, members)
 
 
 def _credentials(replicas: Replicas) -> Credentials:
