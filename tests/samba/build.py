@@ -84,7 +84,7 @@ def _forget_old_ones() -> None:
 
 
 def _build(made: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="mt-"))
+    folder = Path(tempfile.mkdtemp(prefix="mt-forest-"))
     forest = Forest.at(folder)
     try:
         _first(forest)
@@ -157,9 +157,8 @@ def _second(forest: Forest) -> None:
 def _replicate(forest: Forest) -> None:
     dc1, dc2 = forest.controllers
     # Joining made one direction only.
-    for _ in range(2):
-        for one in forest.controllers:
-            forest.tool("drs", "kcc", one.host, _LOGIN)
+    for one in forest.controllers:
+        forest.tool("drs", "kcc", one.host, _LOGIN)
     for naming_context in NAMING_CONTEXTS:
         for into, out_of in ((dc1, dc2), (dc2, dc1)):
             forest.tool("drs", "replicate", into.host, out_of.host, naming_context, "--add-ref", _LOGIN)

@@ -159,13 +159,13 @@ class Controller:
     def _bury(self, process: subprocess.Popen[bytes], patience_seconds: float) -> None:
         deadline = time.monotonic() + patience_seconds
         while self._states() and time.monotonic() < deadline:
-            process.poll()
             time.sleep(0.005)
         self._signal(signal.SIGKILL)
+        self._until(lambda: not self._states(), "it is gone")
+        # Last, for until then its number is nobody else's.
+        process.wait(PATIENCE_SECONDS)
         if process.stdin is not None:
             process.stdin.close()
-        process.wait(PATIENCE_SECONDS)
-        self._until(lambda: not self._states(), "it is gone")
         self.process = None
 
     def _states(self) -> dict[int, str]:
