@@ -107,8 +107,7 @@ def _first(forest: Forest) -> None:
     # Without one of our own the system's smb.conf and resolver would be copied in.
     (forest.folder / "empty.conf").touch()
     run(
-        _SYSTEM_PYTHON,
-        str(_HERE / "provision.py"),
+        *(_SYSTEM_PYTHON, str(_HERE / "provision.py"), found("samba-tool")),
         *("domain", "provision", f"--configfile={forest.folder}/empty.conf", f"--targetdir={one.folder}"),
         *(f"--realm={REALM}", f"--domain={REALM.partition('.')[0]}", f"--adminpass={PASSWORD}"),
         *("--server-role=dc", "--dns-backend=SAMBA_INTERNAL"),

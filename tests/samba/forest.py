@@ -1,7 +1,7 @@
 """
 A real Active Directory forest: the domain corp.example with two controllers that replicate to each other.
 
-    with forest.restored() as corp:
+    with restored(build.snapshot()) as corp:
         corp.dc2.freeze()
         async with await corp.wire("HUB1$", corp.dc1) as wire: ...
 
@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from mailtrust.directory.ldap_bind import Password
 from mailtrust.directory.ldap_wire import Wire
-from tests.samba.controller import BASE, CONFIGURATION, REALM, Controller, found, run
+from tests.samba.controller import BASE, BRANCH, CONFIGURATION, REALM, Controller, found, run
 
 PATIENCE = timedelta(seconds=20)
 PASSWORD = "Open-Sesame-1"
@@ -105,6 +106,22 @@ class Forest:
         """Bring what is new in one naming context, now.  Refused where *into* is paused."""
         account = f"--user={ADMINISTRATOR}%{PASSWORD}"
         self.tool("drs", "replicate", into.host, out_of.host, naming_context, account)
+
+    def pretend(self, name: str, *, read_only: bool = False) -> None:
+        """Let the directory say that a controller stands in the branch, where nothing answers: ``dc3``."""
+        server = f"CN={name.upper()},CN=Servers,{BRANCH}"
+        ldif = f"""\
+dn: {server}
+objectClass: server
+dNSHostName: {name}.{REALM.lower()}
+
+dn: CN=NTDS Settings,{server}
+objectClass: {"nTDSDSARO" if read_only else "nTDSDSA"}
+invocationId: {uuid4()}
+options: 1
+"""
+        self.dc1.edit(ldif, adding=True)
+        self.replicate(self.dc2, self.dc1, CONFIGURATION)
 
     def tool(self, *arguments: str) -> str:
         """What samba-tool says, run as if on the first controller."""

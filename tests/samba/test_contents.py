@@ -14,7 +14,7 @@ from mailtrust.ldap import controls, filters
 from mailtrust.ldap.requests import Change, How, Scope, Search
 from mailtrust.ldap.responses import Control, Entry
 from tests.make import an_x509, der
-from tests.samba.controller import BASE, CONFIGURATION, REALM, Controller, found, run
+from tests.samba.controller import BASE, BRANCH, CONFIGURATION, REALM, Controller, found, run
 from tests.samba.fixtures import needs_forest
 from tests.samba.forest import (
     ADMINISTRATOR,
@@ -104,12 +104,22 @@ async def test_a_branch_is_three_hours_away(forest: Forest) -> None:
     assert f"CN=Branch,CN=Sites,{CONFIGURATION}".encode() in link.values("siteList")
 
 
+@pytest.mark.parametrize(("name", "read_only"), [("dc3", False), ("dc4", True)])
+async def test_a_controller_may_be_pretended(forest: Forest, name: str, read_only: bool) -> None:
+    forest.pretend(name, read_only=read_only)
+
+    settings = await read(forest, f"CN=NTDS Settings,CN={name.upper()},CN=Servers,{BRANCH}", forest.dc2)
+    assert (b"nTDSDSARO" in settings.values("objectClass")) is read_only
+    with pytest.raises(DirectoryUnavailable, match="cannot be reached"):
+        await Wire.open(f"ldaps://{name}.corp.example", ca_file=forest.ca_file, timeout=PATIENCE)
+
+
 async def test_exchange_has_servers_and_connectors(forest: Forest) -> None:
     value = der(an_x509("mbx1.corp.example"))
     name = f"CN=MBX1,{EXCHANGE_SERVERS}"
     protocols = f"CN=Protocols,{name}"
     receiving = f"CN=SMTP Receive Connectors,{protocols}"
-    entries = {
+    entries: dict[str, dict[str, list[str | bytes]]] = {
         name: {
             "objectClass": ["msExchExchangeServer"],
             "networkAddress": ["ncacn_ip_tcp:mbx1.corp.example", "netbios:MBX1"],

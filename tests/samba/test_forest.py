@@ -77,7 +77,7 @@ async def test_a_frozen_controller_costs_the_deadline(forest: Forest, scheme: st
     took = loop.time() - before
     forest.dc2.thaw()
 
-    assert 0.49 <= took < 1
+    assert 0.49 <= took < 3
     await (await forest.wire(at=forest.dc2)).close()
 
 
@@ -95,7 +95,7 @@ async def test_a_replica_that_froze_after_it_was_read_costs_the_deadline(forest:
 
     assert read.found == ()
     assert unread.found is None
-    assert 0.89 <= took < 1.5
+    assert 0.89 <= took < 3
 
 
 async def test_a_stopped_controller_is_refused_at_once_and_catches_up(forest: Forest) -> None:
