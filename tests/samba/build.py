@@ -84,7 +84,7 @@ def _forget_old_ones() -> None:
 
 
 def _build(made: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="mt-"))
+    folder = Path(tempfile.mkdtemp(prefix="mt-forest-"))
     forest = Forest.at(folder)
     try:
         _first(forest)
@@ -107,8 +107,7 @@ def _first(forest: Forest) -> None:
     # Without one of our own the system's smb.conf and resolver would be copied in.
     (forest.folder / "empty.conf").touch()
     run(
-        _SYSTEM_PYTHON,
-        str(_HERE / "provision.py"),
+        *(_SYSTEM_PYTHON, str(_HERE / "provision.py"), found("samba-tool")),
         *("domain", "provision", f"--configfile={forest.folder}/empty.conf", f"--targetdir={one.folder}"),
         *(f"--realm={REALM}", f"--domain={REALM.partition('.')[0]}", f"--adminpass={PASSWORD}"),
         *("--server-role=dc", "--dns-backend=SAMBA_INTERNAL"),
@@ -157,9 +156,8 @@ def _second(forest: Forest) -> None:
 def _replicate(forest: Forest) -> None:
     dc1, dc2 = forest.controllers
     # Joining made one direction only.
-    for _ in range(2):
-        for one in forest.controllers:
-            forest.tool("drs", "kcc", one.host, _LOGIN)
+    for one in forest.controllers:
+        forest.tool("drs", "kcc", one.host, _LOGIN)
     for naming_context in NAMING_CONTEXTS:
         for into, out_of in ((dc1, dc2), (dc2, dc1)):
             forest.tool("drs", "replicate", into.host, out_of.host, naming_context, "--add-ref", _LOGIN)

@@ -24,7 +24,7 @@ REALM = "CORP.EXAMPLE"
 BASE = "DC=corp,DC=example"
 CONFIGURATION = f"CN=Configuration,{BASE}"
 SCHEMA = f"CN=Schema,{CONFIGURATION}"
-SITE = f"CN=Default-First-Site-Name,CN=Sites,{CONFIGURATION}"
+SITE, BRANCH = (f"CN={name},CN=Sites,{CONFIGURATION}" for name in ("Default-First-Site-Name", "Branch"))
 NAMING_CONTEXTS = (BASE, CONFIGURATION, SCHEMA, f"DC=DomainDnsZones,{BASE}", f"DC=ForestDnsZones,{BASE}")
 PATIENCE_SECONDS = 30
 
@@ -133,10 +133,15 @@ class Controller:
         self._set_options(1)
 
     def edit(self, ldif: str, *, adding: bool = False) -> None:
-        """Change its database behind its back, as one transaction; it may run meanwhile."""
+        """
+        Change its database behind its back, as one transaction; it may run meanwhile.
+
+        Nobody's rights are asked for, and what only the system itself may write is written, too.
+        """
         run(
             found("ldbadd" if adding else "ldbmodify"),
             f"--url={self.database}",
+            "--controls=relax:0",
             "--option=dsdb:schema update allowed=true",
             "--option=ldb:nosync=true",
             said=ldif,
@@ -159,13 +164,13 @@ class Controller:
     def _bury(self, process: subprocess.Popen[bytes], patience_seconds: float) -> None:
         deadline = time.monotonic() + patience_seconds
         while self._states() and time.monotonic() < deadline:
-            process.poll()
             time.sleep(0.005)
         self._signal(signal.SIGKILL)
+        self._until(lambda: not self._states(), "it is gone")
+        # Last, for until then its number is nobody else's.
+        process.wait(PATIENCE_SECONDS)
         if process.stdin is not None:
             process.stdin.close()
-        process.wait(PATIENCE_SECONDS)
-        self._until(lambda: not self._states(), "it is gone")
         self.process = None
 
     def _states(self) -> dict[int, str]:
@@ -194,9 +199,7 @@ class Controller:
     def _until(self, holds: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
-            assert time.monotonic() < deadline, (
-                f"{self.name}: it never came to that {what}: {self.log()[-2000:]}"
-            )
+            assert time.monotonic() < deadline, f"{self.name}: in vain until {what}: {self.log()[-2000:]}"
             time.sleep(0.01)
 
 

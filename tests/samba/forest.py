@@ -1,9 +1,9 @@
 """
 A real Active Directory forest: the domain corp.example with two controllers that replicate to each other.
 
-    with forest.restored() as corp:
+    with restored(build.snapshot()) as corp:
         corp.dc2.freeze()
-        async with await Wire.open(corp.dc1.url, credentials=corp.password("HUB1$"), ca_file=corp.ca_file, …)
+        async with await corp.wire("HUB1$", corp.dc1) as wire: ...
 
 It needs a network of its own: see fixtures.py, and tools/in_own_network.sh.  What stands in it is in
 accounts.ldif, sites.ldif and exchange.ldif; Exchange servers are the tests' own.
@@ -16,11 +16,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from mailtrust.directory.ldap_bind import Password
-from tests.samba.controller import BASE, CONFIGURATION, REALM, Controller, found, run
+from mailtrust.directory.ldap_wire import Wire
+from tests.samba.controller import BASE, BRANCH, CONFIGURATION, REALM, Controller, found, run
 
+PATIENCE = timedelta(seconds=20)
 PASSWORD = "Open-Sesame-1"
 """Everybody's, for ever."""
 ADMINISTRATOR, READER, PUBLISHER = "Administrator", "reader", "publisher"
@@ -73,6 +77,13 @@ class Forest:
         for one in self.controllers:
             one.stop()
 
+    async def wire(
+        self, account: str = READER, at: Controller | None = None, timeout: timedelta = PATIENCE
+    ) -> Wire:
+        """A connection on which the account is signed in, by default with the first controller."""
+        url, credentials = (at or self.dc1).url, self.password(account)
+        return await Wire.open(url, credentials=credentials, ca_file=self.ca_file, timeout=timeout)
+
     def password(self, account: str) -> Password:
         """The credentials of a user, or of a computer: ``HUB1$``."""
         file = self.folder / "password"
@@ -96,6 +107,22 @@ class Forest:
         account = f"--user={ADMINISTRATOR}%{PASSWORD}"
         self.tool("drs", "replicate", into.host, out_of.host, naming_context, account)
 
+    def pretend(self, name: str, *, read_only: bool = False) -> None:
+        """Let the directory say that a controller stands in the branch, where nothing answers: ``dc3``."""
+        server = f"CN={name.upper()},CN=Servers,{BRANCH}"
+        ldif = f"""\
+dn: {server}
+objectClass: server
+dNSHostName: {name}.{REALM.lower()}
+
+dn: CN=NTDS Settings,{server}
+objectClass: {"nTDSDSARO" if read_only else "nTDSDSA"}
+invocationId: {uuid4()}
+options: 1
+"""
+        self.dc1.edit(ldif, adding=True)
+        self.replicate(self.dc2, self.dc1, CONFIGURATION)
+
     def tool(self, *arguments: str) -> str:
         """What samba-tool says, run as if on the first controller."""
         return run(found("samba-tool"), *arguments, f"--configfile={self.dc1.configuration}")
@@ -109,7 +136,7 @@ def restored(snapshot: Path) -> Iterator[Forest]:
     Always both controllers: one alone would forget what the other knows that it said.
     """
     # Not pytest's own folder: the path of a socket may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="mt-"))
+    folder = Path(tempfile.mkdtemp(prefix="mt-forest-"))
     try:
         shutil.copytree(snapshot, folder, dirs_exist_ok=True)
         forest = Forest.at(folder)
