@@ -159,7 +159,18 @@ def test_no_listener_is_not_the_default_listener(tmp_path: Path) -> None:
             'bind = "external"',
         ),
         (LDAP + 'bind = "simple"', "line 4: directory.bind", "set directory.bind_dn"),
-        (LDAP + 'bind = "simple"\nbind_dn = "cn=a"', "line 4: directory.bind", "set directory.password_file"),
+        (
+            LDAP + 'bind = "simple"\nbind_dn = "cn=a"',
+            "line 4: directory.bind",
+            "or directory.password_keyring",
+        ),
+        (
+            LDAP
+            + 'bind = "simple"\nbind_dn = "cn=a"\npassword_file = "/etc/p"\npassword_keyring = "mailtrust"',
+            "line 7: directory.password_file and directory.password_keyring name two passwords",
+            "leave out one",
+        ),
+        (LDAP + 'password_keyring = "mailtrust"', "line 4: directory.password_keyring belongs to", "leave"),
         (LDAP + 'bind = "external"', "line 4: directory.bind", "set directory.client_certificate"),
         ('[directory]\nlatency = "5"', 'directory.latency is "5"; expected a duration', "auto"),
         ('[transport]\nmessage_size = "50"', 'line 2: transport.message_size is "50"; expected a size', ""),
@@ -193,6 +204,14 @@ def test_on_a_socket_the_kernel_tells_who_we_are(tmp_path: Path) -> None:
     )
 
     assert config.directory.client_certificate is None
+
+
+def test_a_password_may_be_in_a_key_ring(tmp_path: Path) -> None:
+    directory = loaded(
+        tmp_path, LDAP + 'bind = "simple"\nbind_dn = "cn=hub1"\npassword_keyring = "mailtrust"'
+    ).directory
+
+    assert (directory.password_keyring, directory.password_file) == ("mailtrust", None)
 
 
 def test_kerberos_needs_nothing_but_a_ticket(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from mailtrust.core.policy import Policy
 from mailtrust.directory.ldap import LdapSettings
 from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, Credentials, OwnAccount, Password
 from mailtrust.directory.ldap_kerberos import Kerberos
+from mailtrust.directory.ldap_keyring import KeyringPassword
 from mailtrust.directory.open import Directory, open_directory
 from mailtrust.errors import BadConfiguration
 from mailtrust.ldap import names
@@ -91,6 +92,8 @@ def _ldap(replicas: Replicas) -> LdapSettings:
 def _credentials(replicas: Replicas) -> Credentials:
     if replicas.bind == "simple" and replicas.password_file is not None:
         return Password(replicas.bind_dn, replicas.password_file)
+    if replicas.bind == "simple":
+        return KeyringPassword(replicas.bind_dn, replicas.password_keyring)
     if replicas.bind == "external":
         file = replicas.client_certificate
         return OwnAccount() if file is None else ClientCertificate(file)

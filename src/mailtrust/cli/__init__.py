@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 
 from mailtrust.cli import frame
+from mailtrust.cli.core_files import leave_no_core
 from mailtrust.cli.output import warn, write_as_it_can
 from mailtrust.cli.program import program
 from mailtrust.errors import MailtrustError
@@ -23,6 +24,7 @@ __all__ = ["main", "run"]
 
 def main() -> None:
     """The entry point of the `mailtrust` program."""
+    leave_no_core()
     if not sys.warnoptions:
         # A library's advice to its programmers, as on a certificate without a serial number, is no finding.
         warnings.simplefilter("ignore")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailtrust.cli.output import emit, say, warn
+from mailtrust.cli.output import caution, emit, say, warn
 from mailtrust.errors import MailtrustError, Refused
 
 if TYPE_CHECKING:
@@ -103,10 +103,14 @@ class Session:
     config_file: Path | None = None
 
     def config(self) -> Config:
-        """The configuration that holds.  Raises: BadConfiguration."""
+        """The configuration that holds; who can read its secrets is said.  Raises: BadConfiguration."""
         from mailtrust.config import load
+        from mailtrust.config.exposed import exposed
 
-        return load(self.config_file, os.environ, default_name=socket.getfqdn)
+        config = load(self.config_file, os.environ, default_name=socket.getfqdn)
+        for sentence in exposed(config.directory):
+            caution(sentence)
+        return config
 
     def command(self, *words: str) -> str:
         """A command as it has to be typed next, with the configuration that was named here."""

@@ -59,6 +59,7 @@ class Directory:
     bind: str = ""
     bind_dn: str = ""
     password_file: Path | None = None
+    password_keyring: str = ""
     client_certificate: Path | None = None
     principal: str = ""
     keytab: Path | None = None
@@ -195,6 +196,7 @@ def _directory(document: Document) -> Directory:
         bind=document.get("directory.bind") or "",
         bind_dn=document.get("directory.bind_dn") or "",
         password_file=document.get("directory.password_file"),
+        password_keyring=document.get("directory.password_keyring") or "",
         client_certificate=document.get("directory.client_certificate"),
         principal=document.get("directory.principal") or "",
         keytab=document.get("directory.keytab"),

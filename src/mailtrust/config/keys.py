@@ -207,6 +207,9 @@ KEYS: tuple[Key, ...] = (
     Key("directory", "password_file", _PATH, _folder, "none",
         "LDAP only: the file whose first line is the password of a simple bind.",
         '"/etc/mailtrust/directory-password"'),
+    Key("directory", "password_keyring", "the name of a service", _text, "none",
+        "LDAP only: the service under which the key ring of whoever runs mailtrust keeps the password of "
+        "bind_dn, instead of password_file.", '"mailtrust"'),
     Key("directory", "client_certificate", _PATH, _folder, "none",
         "LDAP only: the key and certificate (PEM) of an external bind.", '"/etc/mailtrust/directory.pem"'),
     Key("directory", "principal", "a Kerberos principal", _text, "that of the ticket or the key",

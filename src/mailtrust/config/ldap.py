@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from mailtrust.config.document import Document
 
 _KEYS_OF = {
-    "simple": ("bind_dn", "password_file"),
+    "simple": ("bind_dn", "password_file", "password_keyring"),
     "external": ("client_certificate",),
     "kerberos": ("principal", "keytab"),
 }
@@ -35,17 +35,16 @@ def refuse_half_an_ldap(document: Document, urls: Sequence[str]) -> None:
     if layout == "computer":
         _refuse_half_an_active_directory(document, bind)
     _refuse_keys_of_others(document, bind)
-    on_sockets = all(url.lower().startswith("ldapi:") for url in urls)
-    for needed in _needed(bind, on_sockets=on_sockets):
-        if not document.says(f"directory.{needed}"):
-            raise document.unfit(
-                "directory.bind",
-                f'directory.bind is "{bind}", and directory.{needed} is not set',
-                hint=f"set directory.{needed}",
-            )
-    if bind == "kerberos":
-        for url in urls:
-            _refuse_nameless(document, url)
+    match bind:
+        case "simple":
+            _refuse_unless_set(document, "bind_dn")
+            _refuse_unless_one_password(document)
+        case "external" if not all(url.lower().startswith("ldapi:") for url in urls):
+            # On a socket the kernel tells who we are.
+            _refuse_unless_set(document, "client_certificate")
+        case "kerberos":
+            for url in urls:
+                _refuse_nameless(document, url)
 
 
 def _refuse_half_an_active_directory(document: Document, bind: str | None) -> None:
@@ -76,12 +75,25 @@ def _refuse_keys_of_others(document: Document, bind: str | None) -> None:
                 )
 
 
-def _needed(bind: str | None, *, on_sockets: bool) -> Iterator[str]:
-    if bind == "simple":
-        yield from _KEYS_OF["simple"]
-    elif bind == "external" and not on_sockets:
-        # On a socket the kernel tells who we are.
-        yield "client_certificate"
+def _refuse_unless_set(document: Document, key: str, *others: str) -> None:
+    if any(document.says(f"directory.{one}") for one in (key, *others)):
+        return
+    bind = document.get("directory.bind")
+    raise document.unfit(
+        "directory.bind",
+        f'directory.bind is "{bind}", and directory.{key} is not set',
+        hint=" or ".join((f"set directory.{key}", *(f"directory.{one}" for one in others))),
+    )
+
+
+def _refuse_unless_one_password(document: Document) -> None:
+    _refuse_unless_set(document, "password_file", "password_keyring")
+    if document.says("directory.password_file") and document.says("directory.password_keyring"):
+        raise document.unfit(
+            "directory.password_keyring",
+            "directory.password_file and directory.password_keyring name two passwords for one account",
+            hint="leave out one of them",
+        )
 
 
 def _refuse_nameless(document: Document, url: str) -> None:
