@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 
@@ -105,3 +106,45 @@ def test_a_cut_link_to_home_is_overdue_with_its_proof_and_heals_by_itself(
     forest.dc2.resume()
     forest.replicate(forest.dc2, forest.dc1)
     assert 12012 not in {event for event, _ in findings(domain)}
+
+
+def test_the_account_of_a_server_writes_its_own_entry_and_no_other(domain: Desk) -> None:
+    """Seen, not believed: each trial is made, refused or undone."""
+    tried = domain.must("directory", "check", "--neighbour", "hub2.corp.example", "--yes", "--json").json
+
+    assert {one["deed"]: one["allowed"] for one in tried["trials"]} == {
+        "write-own": True, "write-neighbour": False, "read-anonymously": False,
+    }  # fmt: skip
+    assert tried["right"] is True
+
+
+def test_an_account_that_may_write_everywhere_is_told(domain: Desk, forest: Forest) -> None:
+    file = domain.folder / "mailtrust.toml"
+    forest.password("Administrator")
+    file.write_text(file.read_text().replace("HUB1$@", "Administrator@"))
+
+    ran = domain.type("directory", "check", "--neighbour", "hub2.corp.example", "--yes")
+
+    assert ran.code == 1
+    assert "could stand for that server" in ran.out
+    assert "not as they should be" in ran.out
+
+
+def test_what_a_controller_lacks_it_is_told_to_fetch_or_its_administrator_is(
+    domain: Desk, forest: Forest
+) -> None:
+    """Samba fetches no single entry; then the commands are right to the letter."""
+    domain.must("enable", domain.made(), "--yes", "--wait")
+    forest.dc2.pause()
+    new = domain.made()
+    domain.must("enable", new, "--yes")
+
+    ran = domain.type("directory", "pull", "--json")
+    forest.dc2.resume()
+    [lacking] = ran.json["replicas"]
+    windows, samba = lacking["commands"]
+    forest.tool(*shlex.split(samba)[1:], "--user=Administrator%Open-Sesame-1")
+
+    assert (ran.code, lacking["lacks"], lacking["told"]) == (1, new, False)
+    assert windows.startswith('repadmin /replsingleobj dc2.corp.example dc1.corp.example "CN=mailtrust-')
+    assert "nothing to fetch" in domain.must("directory", "pull").out

@@ -173,3 +173,28 @@ def test_a_private_key_is_never_put_into_the_directory(desk: Desk, kind: str) ->
     assert ran.code == 1
     assert "value holds a private key, and everybody may read the directory: nothing was put" in ran.err
     assert not list(desk.folder.glob("dc?.db"))
+
+
+def test_a_file_knows_no_accounts_and_says_so(desk: Desk) -> None:
+    """Whoever may write it may publish for everybody: no rule could be tried."""
+    ran = desk.type("directory", "check", "--yes")
+
+    assert ran.code == 1
+    assert "whoever may write it may publish for every server" in ran.err
+    assert "hint: guard it by the rights of the file" in ran.err
+
+
+def test_files_are_brought_together_by_us_and_not_pulled(desk: Desk) -> None:
+    fingerprint = desk.enabled()
+    assert "nothing to fetch" in desk.must("directory", "pull").out
+    new = desk.made()
+    desk.must("enable", new, "--yes")
+
+    ran = desk.type("directory", "pull")
+    json = desk.type("directory", "pull", "--json").json
+
+    assert ran.code == 1
+    assert "mailtrust directory replicate --once" in ran.out
+    assert {(one["lacks"], one["told"]) for one in json["replicas"]} == {(new, False)}
+    assert desk.must("directory", "pull", "--dry-run").out.count(new[:12]) == 2
+    assert fingerprint != new

@@ -88,6 +88,7 @@ class Forest:
         """The credentials of a user, or of a computer: ``HUB1$``."""
         file = self.folder / "password"
         file.write_text(PASSWORD)
+        file.chmod(0o600)
         return Password(f"{account}@{REALM.lower()}", file)
 
     def ticket(self, account: str) -> Path:

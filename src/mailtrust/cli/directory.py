@@ -17,6 +17,7 @@ from mailtrust.agent.refusals import refuse_authority
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.formats import holds_key
+from mailtrust.cli import directory_check, directory_pull
 from mailtrust.cli.files import read_file
 from mailtrust.cli.frame import (
     DryRunOption,
@@ -50,7 +51,7 @@ PUT_SCHEMA = "mailtrust.put/1"
 
 @app.callback(epilog="Example: mailtrust directory show")
 def directory() -> None:
-    """Show the replicas, bring them together, or put raw bytes on a server's entry."""
+    """Show the replicas, bring them together, try their access rules, or put raw bytes on an entry."""
 
 
 @app.command("show", epilog="Example: mailtrust directory show --json")
@@ -165,6 +166,10 @@ def put(
         emit({"schema": PUT_SCHEMA, "server": name, "replica": place, "fingerprint": digest})
     else:
         say(f"put {what} on the entry of {name} at {place}", "green")
+
+
+app.command("check", epilog=directory_check.EXAMPLE)(directory_check.check)
+app.command("pull", epilog=directory_pull.EXAMPLE)(directory_pull.pull_entries)
 
 
 def _described(value: bytes) -> str:

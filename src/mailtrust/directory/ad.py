@@ -21,18 +21,21 @@ from typing import TypeVar
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.sites import Forest
+from mailtrust.core.sites import Controller, Forest
 from mailtrust.directory import ad_computers as computers
 from mailtrust.directory.ad_computers import Marks, Point
 from mailtrust.directory.ad_forest import Root, read_forest
 from mailtrust.directory.ad_read import Reader
 from mailtrust.directory.base import Changed, ReplicaState
 from mailtrust.directory.contents import pin_of
+from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
+from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import controls
-from mailtrust.ldap.requests import NO_ATTRIBUTES, Modify, Scope, Search
+from mailtrust.ldap.names import Name
+from mailtrust.ldap.requests import NO_ATTRIBUTES, Change, How, Modify, Scope, Search
 
 _Result = TypeVar("_Result")
 _FEW = 50
@@ -148,6 +151,49 @@ class AdReplica:
 
         return await self._read(work)
 
+    async def pull(self, server: ServerName, value: bytes, source: Controller) -> None:
+        """
+        Let this controller fetch the point of a certificate from *source*, now (MS-ADTS 3.1.1.3.3.18).
+
+        Raises: PublishRefused where it does not do that for this account, or at all (Samba); else
+        DirectoryUnavailable.
+        """
+
+        async def work(reader: Reader) -> None:
+            name = await _point_name(reader, server, value)
+            asked = Change(How.ADD, "replicateSingleObject", (f"{source.settings}:{name}".encode(),))
+            await reader.wire.ask(Modify("", (asked,)), timeout=self._timeout)
+
+        await self._read(work)
+
+    async def entry_of(self, server: ServerName, value: bytes) -> str:
+        """The name of the point of a certificate.  Raises: DirectoryUnavailable."""
+        return str(await self._read(lambda reader: _point_name(reader, server, value)))
+
+    async def rights(self, server: ServerName, neighbour: ServerName | None, value: bytes) -> Sequence[Trial]:
+        """What this account may do here; see `Guarded.rights`.  Entries of servers are not ours to make."""
+
+        async def work(reader: Reader) -> list[Trial]:
+            trials = []
+            for deed, whose in ((Deed.OWN, server), (Deed.NEIGHBOUR, neighbour)):
+                if whose is None:
+                    continue
+                try:
+                    account = await reader.account(whose)
+                except PublishRefused as error:
+                    trials.append(Trial(deed, whose, allowed=False, why=error.message))
+                    continue
+                name, held = computers.trial_point(account, no_server(), value)
+                trials.append(await try_entry(reader.wire, deed, name, held, self._timeout))
+            return trials
+
+        tried = await self._read(work)
+        root, _ = await self.forest()
+        nobody = await try_anonymously(
+            self.url, self._settings, root.domain, computers.ARE_POINTS, computers.BINDING, self._timeout
+        )
+        return (*tried, nobody)
+
     async def watch(self, every: timedelta) -> AsyncGenerator[Changed, None]:
         """Yields after a change since the last look; a deletion may go unnoticed for *unhinted*."""
         known: Marks | str = self._looked_at or await self._marks()
@@ -221,6 +267,10 @@ class AdReplica:
             change = computers.relistening(one, listeners or ())
             if change is not None:
                 await wire.ask(Modify(str(one.name), (change,)), timeout=self._timeout)
+
+
+async def _point_name(reader: Reader, server: ServerName, value: bytes) -> Name:
+    return computers.point_name(await reader.account(server), value)
 
 
 class _Hints:

@@ -46,7 +46,7 @@ COMPUTER_ATTRIBUTES = ("dNSHostName", "userAccountControl")
 ARE_POINTS: Filter = And(
     (Equal("objectClass", b"serviceConnectionPoint"), Equal("serviceClassName", b"mailtrust"))
 )
-_BINDING = "serviceBindingInformation"
+BINDING = "serviceBindingInformation"
 # Of 1.2.840.113556.1.4.510, by the prefixes that every forest begins with (MS-DRSR 5.16.4).
 _BINDING_KEY = 0x000901FE
 _CERTIFICATE, _LISTENER = b"cert:", "smtp://"
@@ -95,7 +95,7 @@ def computer(entry: Entry) -> Computer:
 
 def point(entry: Entry) -> Point:
     """A point as it was read."""
-    bindings = entry.values(_BINDING)
+    bindings = entry.values(BINDING)
     values, spoilt = [], []
     for one in bindings:
         if one[: len(_CERTIFICATE)].lower() == _CERTIFICATE:
@@ -158,15 +158,26 @@ def new_point(
         ("serviceClassName", (b"mailtrust",)),
         ("serviceDNSName", (server.encode(),)),
         ("keywords", (b"mailtrust",)),
-        (_BINDING, _bindings((value,), (), listeners)),
+        (BINDING, _bindings((value,), (), listeners)),
     )
+
+
+def trial_point(
+    account: Name, name: ServerName, value: bytes
+) -> tuple[Name, tuple[tuple[str, tuple[bytes, ...]], ...]]:
+    """A point that nobody takes for a mail server's, to see whether it may be made."""
+    held = tuple(
+        (attribute, (b"mailtrust-check",) if attribute in ("serviceClassName", "keywords") else values)
+        for attribute, values in new_point(name, value, ())
+    )
+    return account.child("CN", name.partition(".")[0]), held
 
 
 def relistening(held: Point, listeners: Sequence[Endpoint]) -> Change | None:
     """What to change so that a point names these listeners; None where it does."""
     if set(held.listeners) == set(listeners):
         return None
-    return Change(How.REPLACE, _BINDING, _bindings(held.values, held.spoilt, listeners))
+    return Change(How.REPLACE, BINDING, _bindings(held.values, held.spoilt, listeners))
 
 
 def sightings(

@@ -22,8 +22,10 @@ from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.base import Changed, ReplicaState
 from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
+from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry, try_value
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
+from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import controls, names
 from mailtrust.ldap.filters import Equal, Filter, Or, Present
@@ -52,6 +54,7 @@ class LdapReplica:
     def __init__(self, url: str, settings: LdapSettings, *, timeout: timedelta) -> None:
         self._session = Session(url, settings, timeout)
         self.url = url
+        self._settings = settings
         self._base = settings.base
         self._timeout = timeout
         self._looked_at: Mark | None = None
@@ -145,6 +148,26 @@ class LdapReplica:
             values=sum(counts),
             changed_at=max((one for one in moments if one), default=None),
         )
+
+    async def rights(self, server: ServerName, neighbour: ServerName | None, value: bytes) -> Sequence[Trial]:
+        """What this account may do here; see `Guarded.rights`."""
+
+        async def work(wire: Wire) -> list[Trial]:
+            written, patience = standard.WRITTEN, self._timeout
+            trials = [await try_value(wire, Deed.OWN, self._name(server), written, value, patience)]
+            if neighbour is not None:
+                name = self._name(neighbour)
+                trials.append(await try_value(wire, Deed.NEIGHBOUR, name, written, value, patience))
+            nobody = no_server()
+            new = standard.new_entry(nobody, value, ())
+            return [*trials, await try_entry(wire, Deed.NEW, self._name(nobody), new, patience)]
+
+        tried = await self._session.do(work)
+        wanted = Present(standard.CERTIFICATE)
+        nobody = await try_anonymously(
+            self.url, self._settings, self._base, wanted, standard.WRITTEN, self._timeout
+        )
+        return (*tried, nobody)
 
     async def watch(self, every: timedelta) -> AsyncGenerator[Changed, None]:
         """Yields after a change since the last look; *every* is for a server that tells nothing by itself."""

@@ -27,7 +27,7 @@ from mailtrust.ldap.responses import Entry
 
 CERTIFICATE = "userCertificate"
 # RFC 4523 section 2.1: it is asked for, written and sent with ;binary, whatever the server keeps.
-_WRITTEN = "userCertificate;binary"
+WRITTEN = "userCertificate;binary"
 _LISTENER = "labeledURI"
 _NUMBER = "entryCSN"
 _STAMPS = (_NUMBER, "modifyTimestamp", "createTimestamp")
@@ -36,7 +36,7 @@ _CLASSES = ("device", "pkiUser", "labeledURIObject")
 _AUXILIARY = _CLASSES[1:]
 _SCHEME = "smtp://"
 
-ATTRIBUTES = (_CLASS, _WRITTEN, CERTIFICATE, _LISTENER, *_STAMPS)
+ATTRIBUTES = (_CLASS, WRITTEN, CERTIFICATE, _LISTENER, *_STAMPS)
 """What to ask for; the stamps are operational, and sent only when they are named."""
 
 
@@ -118,7 +118,7 @@ def new_entry(
     """The attributes of an entry that is not there yet."""
     yield _CLASS, tuple(one.encode() for one in _CLASSES)
     yield "cn", (server.encode(),)
-    yield _WRITTEN, (der,)
+    yield WRITTEN, (der,)
     if listeners:
         yield _LISTENER, _urls(listeners)
 
@@ -145,7 +145,7 @@ def _publication(entry: Entry, der: bytes, listeners: Sequence[Endpoint] | None)
         # Nothing held means nothing seen: every entry has a class.
         if held and missing:
             yield Change(How.ADD, _CLASS, missing)
-        yield Change(How.ADD, _WRITTEN, (der,))
+        yield Change(How.ADD, WRITTEN, (der,))
     if listeners is not None and set(listeners) != set(_listeners(entry)):
         others = tuple(one for one in entry.values(_LISTENER) if _listener(one) is None)
         yield Change(How.REPLACE, _LISTENER, (*others, *_urls(listeners)))
