@@ -41,10 +41,10 @@ def check(
     dry_run: DryRunOption = False,
 ) -> None:
     """
-    Try the directory's access rules: this server's account must be able to write its own entry,
-    and must be refused everybody else's.
+    Try what this server's account may write.
 
-    Each trial is undone at once. Exits 1 where a rule is not as it should be.
+    It must be able to write its own entry, and be refused everybody else's. Each trial is undone
+    at once. Exits 1 where a rule is not as it should be.
     """
     config = session(context).config()
     other = server_name(neighbour) if neighbour else None
