@@ -35,6 +35,8 @@ class ReplicaState:
     withdrawn: int = 0
     changed_at: datetime | None = None
     """The latest publication or withdrawal it knows of."""
+    took: timedelta | None = None
+    """How long it took to tell all that."""
 
 
 class Prepared(StrEnum):
