@@ -24,6 +24,7 @@ PACKAGES = {
     "posttls-finger": "postfix",
     "ps": "procps",
     "slapadd": "slapd",
+    "slapcat": "slapd",
     "slapd": "slapd",
     "smtp-source": "postfix",
     "ss": "iproute2",
