@@ -28,6 +28,7 @@ from mailtrust.directory.ldap_bind import Anonymous, Credentials
 from mailtrust.directory.ldap_changes import Mark, mark, told
 from mailtrust.directory.ldap_url import place
 from mailtrust.directory.ldap_wire import Wire
+from mailtrust.directory.pauses import pauses
 from mailtrust.errors import DirectoryUnavailable, MailtrustError, PublishRefused
 from mailtrust.ldap import names
 from mailtrust.ldap.filters import Equal, Filter, Or, Present
@@ -170,8 +171,13 @@ class LdapReplica:
         )
 
     async def watch(self, every: timedelta) -> AsyncGenerator[None, None]:
-        """Yields after a change since the last look; *every* is for a server that tells nothing by itself."""
+        """
+        Yields after a change since the last look; *every* is for a server that tells nothing by itself.
+
+        One that cannot be asked is asked less and less often, up to `pauses.LONGEST`.
+        """
         known: Mark = self._looked_at or await self._mark()
+        waits = pauses(every)
         while True:
             wire: Wire | None = None
             try:
@@ -184,7 +190,11 @@ class LdapReplica:
                 # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
                 # All else is seen in the next mark, which is then a reason.
                 self._tells = self._tells and not (wire and wire.why_ended is None)
-            await asyncio.sleep(every.total_seconds())
+            if isinstance(known, str):
+                await asyncio.sleep(next(waits).total_seconds())
+            else:
+                await asyncio.sleep(every.total_seconds())
+                waits = pauses(every)
             before, known = known, await self._mark()
             if known != before:
                 yield
