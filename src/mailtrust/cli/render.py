@@ -20,7 +20,7 @@ EXIT_CODES = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.ERROR: 2, Verdict.UNKNO
 _PLUGIN_WORDS = {
     Verdict.OK: "OK", Verdict.WARNING: "WARNING", Verdict.ERROR: "CRITICAL", Verdict.UNKNOWN: "UNKNOWN",
 }  # fmt: skip
-_VERDICT_STYLE = {
+VERDICT_STYLE = {
     Verdict.OK: "bold green", Verdict.WARNING: "bold yellow", Verdict.ERROR: "bold red",
     Verdict.UNKNOWN: "bold magenta",
 }  # fmt: skip
@@ -51,7 +51,7 @@ def first_line(seen: Assessment) -> str:
 
 def show_assessment(seen: Assessment, shelf: Texts, typed: Typed) -> None:
     """The first line, every finding with its proof, and what was left out of the count."""
-    say(first_line(seen), _VERDICT_STYLE[seen.verdict])
+    say(first_line(seen), VERDICT_STYLE[seen.verdict])
     for finding in seen.diagnosis.findings:
         say()
         show_finding(finding, shelf, typed)

@@ -63,3 +63,19 @@ def test_a_server_without_a_full_name_goes_by_its_short_one() -> None:
 def test_a_controller_is_readable_where_it_was_asked_and_answered() -> None:
     assert Controller("dc1", "ldaps://dc1").readable
     assert not Controller("dc1", "ldaps://dc1", why="no answer in 10 s").readable
+
+
+@pytest.mark.parametrize(
+    ("version", "release"),
+    [
+        (Version(8, 3, 83), "2007"),
+        (Version(14, 3, 123), "2010"),
+        (Version(15, 0, 1497), "2013"),
+        (Version(15, 1, 2507), "2016"),
+        (Version(15, 2, 1118), "2019"),
+        (Version(15, 2, 2562), "SE"),
+        (Version(16, 0, 1), "16"),
+    ],
+)
+def test_a_release_has_the_name_that_people_use(version: Version, release: str) -> None:
+    assert version.release == release

@@ -38,6 +38,8 @@ class Role(IntFlag):
     FRONT_END_TRANSPORT = 16384
 
 
+_RELEASES = {(8, None): "2007", (14, None): "2010", (15, 0): "2013", (15, 1): "2016"}
+_FIRST_SE_BUILD = 2562
 _TRANSPORT = Role.HUB_TRANSPORT | Role.EDGE | Role.FRONT_END_TRANSPORT
 
 
@@ -49,6 +51,13 @@ class Version:
     minor: int
     build: int
     revision: int = 0
+
+    @property
+    def release(self) -> str:
+        """What people call it: ``2019``; the number where it has no such name."""
+        if (self.major, self.minor) == (15, 2):
+            return "SE" if self.build >= _FIRST_SE_BUILD else "2019"
+        return _RELEASES.get((self.major, self.minor), _RELEASES.get((self.major, None), f"{self.major}"))
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.build}.{self.revision}"
@@ -163,6 +172,7 @@ class Collected:
     roles: Role = Role.UNKNOWN
     version: Version | None = None
     site: str = ""
+    organization: str = ""
     connectors: tuple[Connector, ...] | None = None
     edge_subscriptions: tuple[EdgeSubscription, ...] | None = None
     logged: tuple[Logged, ...] | None = None
@@ -207,10 +217,14 @@ class ExchangeServer:
         return Role.EDGE in self.roles
 
     @property
+    def is_there(self) -> bool:
+        """False for an object that waits for a setup to come."""
+        return Role.PROVISIONED not in self.roles
+
+    @property
     def has_transport(self) -> bool:
         """False for what carries no mail: a mailbox or client access server of 2007 or 2010, or none yet."""
-        is_there = Role.PROVISIONED not in self.roles
-        return is_there and (not self.roles or bool(self.roles & _TRANSPORT))
+        return self.is_there and (not self.roles or bool(self.roles & _TRANSPORT))
 
 
 @dataclass(frozen=True, slots=True)
