@@ -27,11 +27,13 @@ from mailtrust.cli.frame import (
     confirm,
     given,
     session,
+    texts,
 )
 from mailtrust.cli.output import clean, emit, emit_line, foretell, say, show, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import replica_url
 from mailtrust.cli.render import place_name, symbol
+from mailtrust.cli.replication import controller_of, described, latency_to
 from mailtrust.config import duration
 from mailtrust.core.model.certificate import certificate, fingerprint_of, short
 from mailtrust.core.model.event import when
@@ -60,22 +62,32 @@ def show_directory(context: typer.Context, *, json_output: JsonOption = False) -
     here = session(context)
     config = here.config()
 
-    async def run() -> tuple[ReplicaState, ...]:
-        async with open_site(config) as site:
-            return tuple(await site.directory.states())
+    shelf = texts()
 
-    states = asyncio.run(run())
+    async def run() -> tuple[tuple[ReplicaState, dict[str, Any], list[str]], ...]:
+        async with open_site(config) as site:
+            states = await site.directory.states()
+            took = site.journal.latencies()
+            return tuple(
+                (one, _facts(site, one, took), list(described(site, one, took, shelf))) for one in states
+            )
+
+    found = asyncio.run(run())
+    states = tuple(one for one, _, _ in found)
     home, primary = config.directory.home, config.directory.primary
     if json_output:
         emit({
             "schema": DIRECTORY_SCHEMA,
-            "replicas": [_state_report(one, home=home, primary=primary) for one in states],
+            "replicas": [_state_report(one, home=home, primary=primary) | facts for one, facts, _ in found],
         })  # fmt: skip
         return
     show(_table(states, home, primary))
-    for one in states:
+    for one, _, lines in found:
         if not one.readable:
             say(f"  ? {one.url}: {one.why}", "magenta")
+        for number, line in enumerate(lines):
+            lead = place_name(one.url) if number == 0 else ""
+            say(f"  {lead:<{max(len(place_name(other.url)) for other in states)}}  {line}", "dim")
     say("* home: this server reads it   + primary: it takes this server's writes", "dim")
     held = {(one.servers, one.values, one.withdrawn, one.changed_at) for one in states if one.readable}
     if len(held) > 1:
@@ -191,6 +203,19 @@ def _state_report(one: ReplicaState, *, home: str, primary: str) -> dict[str, An
         "values": one.values if one.readable else None,
         "withdrawn": one.withdrawn if one.readable else None,
         "changed_at": moment(one.changed_at) if one.changed_at else None,
+    }
+
+
+def _facts(site: Site, one: ReplicaState, measured: Mapping[str, tuple[timedelta, ...]]) -> dict[str, Any]:
+    own, due = controller_of(site, one), latency_to(site, one)
+    took = measured.get(one.url, ())
+    return {
+        "site": own.site if own else None,
+        "read_only": own.read_only if own else None,
+        "partners": list(own.partners) if own else [],
+        "answered_in_seconds": round(one.took.total_seconds(), 3) if one.took else None,
+        "latency_seconds": (due.longest if due else site.policy.latency).total_seconds(),
+        "latency_measured_seconds": [round(each.total_seconds(), 1) for each in took],
     }
 
 

@@ -74,7 +74,8 @@ def check(
         for one in judged:
             _tell(one, shelf)
         if all(one.trial.deed is not Deed.NEIGHBOUR for one in judged):
-            say(f"  ?   {shelf.phrase('rights.no-neighbour')}", "magenta")
+            untried = shelf.phrase("rights.no-neighbour")
+            say(f"  ?   {untried}", "magenta")
         say(
             shelf.phrase("rights.all-right" if right else "rights.not-right"),
             "green" if right else "bold red",

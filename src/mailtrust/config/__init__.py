@@ -24,7 +24,7 @@ from mailtrust.errors import BadConfiguration, BadInput
 
 __all__ = [
     "KEYS", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
-    "annotated", "duration", "find", "load", "parse", "size_bytes", "write_duration", "write_size",
+    "annotated", "duration", "find", "is_ldap", "load", "parse", "size_bytes", "write_duration", "write_size",
 ]  # fmt: skip
 
 _USUAL_LATENCY = timedelta(minutes=15)

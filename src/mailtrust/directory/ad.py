@@ -26,7 +26,7 @@ from mailtrust.directory import ad_computers as computers
 from mailtrust.directory.ad_computers import Marks, Point
 from mailtrust.directory.ad_forest import Root, read_forest
 from mailtrust.directory.ad_read import Reader
-from mailtrust.directory.base import Changed, ReplicaState
+from mailtrust.directory.base import Changed, Prepared, ReplicaState
 from mailtrust.directory.contents import pin_of
 from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
@@ -150,6 +150,15 @@ class AdReplica:
             return root, await read_forest(reader.wire, root, self._timeout)
 
         return await self._read(work)
+
+    async def prepare(self, server: ServerName) -> Prepared:
+        """Look whether the computer's account is there and counts; only administrators make it."""
+        await self._read(lambda reader: reader.account(server))
+        return Prepared.THERE
+
+    def ldif(self, server: ServerName) -> str:  # noqa: ARG002 - a computer joins its domain
+        """Nothing: an account is made by joining the domain."""
+        return ""
 
     async def pull(self, server: ServerName, value: bytes, source: Controller) -> None:
         """

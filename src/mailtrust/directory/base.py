@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from mailtrust.core.model.certificate import Fingerprint, Pin
 from mailtrust.core.model.server import Endpoint, ServerName
@@ -34,6 +35,31 @@ class ReplicaState:
     withdrawn: int = 0
     changed_at: datetime | None = None
     """The latest publication or withdrawal it knows of."""
+    took: timedelta | None = None
+    """How long it took to tell all that."""
+
+
+class Prepared(StrEnum):
+    """What it took to have a server's entry."""
+
+    MADE = "made"
+    THERE = "there"
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A replica in which a server's entry has to be there before it publishes."""
+
+    async def prepare(self, server: ServerName) -> Prepared:
+        """
+        Make the server's entry, with nothing published, unless it is there.  It may be repeated.
+
+        Raises: PublishRefused where this account may not, or where only an administrator can;
+        DirectoryUnavailable.
+        """
+
+    def ldif(self, server: ServerName) -> str:
+        """The entry as an administrator can add it; empty where entries are made in another way."""
 
 
 class Replica(Protocol):

@@ -20,7 +20,7 @@ from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, s
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory import ldap_standard as standard
-from mailtrust.directory.base import Changed, ReplicaState
+from mailtrust.directory.base import Changed, Prepared, ReplicaState
 from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
 from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry, try_value
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
@@ -148,6 +148,22 @@ class LdapReplica:
             values=sum(counts),
             changed_at=max((one for one in moments if one), default=None),
         )
+
+    async def prepare(self, server: ServerName) -> Prepared:
+        """Make the server's entry; see `Preparing.prepare`."""
+
+        async def work(wire: Wire) -> Prepared:
+            if await self._entry(wire, server) is not None:
+                return Prepared.THERE
+            attributes = standard.bare_entry(server)
+            await wire.add(str(self._name(server)), attributes, timeout=self._timeout)
+            return Prepared.MADE
+
+        return await self._session.do(work)
+
+    def ldif(self, server: ServerName) -> str:
+        """The entry as an administrator can add it."""
+        return standard.ldif(self._name(server), server)
 
     async def rights(self, server: ServerName, neighbour: ServerName | None, value: bytes) -> Sequence[Trial]:
         """What this account may do here; see `Guarded.rights`."""

@@ -22,6 +22,7 @@ from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_n
 from mailtrust.core.model.sighting import Published, ReplicaSighting, Unparsable
 from mailtrust.errors import BadInput, NotACertificate
 from mailtrust.ldap import names, syncrepl
+from mailtrust.ldap.names import Name
 from mailtrust.ldap.requests import Change, How
 from mailtrust.ldap.responses import Entry
 
@@ -112,12 +113,23 @@ def sighting(
     )  # fmt: skip
 
 
+def bare_entry(server: ServerName) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+    """The attributes of an entry that publishes nothing yet."""
+    yield _CLASS, tuple(one.encode() for one in _CLASSES)
+    yield "cn", (server.encode(),)
+
+
+def ldif(name: Name, server: ServerName) -> str:
+    """The same as text, for `ldapadd` (RFC 2849)."""
+    pairs = ((attribute, value.decode()) for attribute, held in bare_entry(server) for value in held)
+    return "\n".join((f"dn: {name}", *(f"{attribute}: {value}" for attribute, value in pairs), ""))
+
+
 def new_entry(
     server: ServerName, der: bytes, listeners: Sequence[Endpoint]
 ) -> Iterator[tuple[str, tuple[bytes, ...]]]:
     """The attributes of an entry that is not there yet."""
-    yield _CLASS, tuple(one.encode() for one in _CLASSES)
-    yield "cn", (server.encode(),)
+    yield from bare_entry(server)
     yield WRITTEN, (der,)
     if listeners:
         yield _LISTENER, _urls(listeners)

@@ -115,7 +115,7 @@ class Directory:
     async def states(self) -> tuple[ReplicaState, ...]:
         """Every replica as a whole, in their order; never raises."""
         await self.discover()
-        return tuple(await asyncio.gather(*(one.state() for one in self.replicas)))
+        return tuple(await asyncio.gather(*map(_timed, self.replicas)))
 
     async def close(self) -> None:
         """Let go of every replica."""
@@ -131,6 +131,13 @@ class Directory:
                 return one
         configured = ", ".join(one.url for one in self.replicas)
         raise BadInput(f"{url} is no replica of this directory", hint=f"it has {configured}")
+
+
+async def _timed(replica: Replica) -> ReplicaState:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    state = await replica.state()
+    return replace(state, took=timedelta(seconds=loop.time() - began) if state.readable else None)
 
 
 def open_directory(

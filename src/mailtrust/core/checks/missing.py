@@ -15,7 +15,7 @@ from mailtrust.core.checks.case import Case, enable_command
 from mailtrust.core.events import catalog
 from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_ENABLED, NOT_WRITTEN, OVERDUE
 from mailtrust.core.model.certificate import Certificate, short
-from mailtrust.core.model.event import Finding, RuledOut, Said, when
+from mailtrust.core.model.event import Finding, RuledOut, Said, said_duration, when
 from mailtrust.core.model.replication import Fate
 from mailtrust.core.model.sighting import Act, ReplicaSighting, Slot
 
@@ -192,9 +192,9 @@ def _overdue(missing: _Missing, published_at: datetime) -> Finding:
         missing.say(
             "missing.deadline-passed",
             start=when(published_at),
-            latency=_duration(latency.total_seconds()),
+            latency=said_duration(latency.total_seconds()),
             deadline=when(deadline),
-            late=_duration(max(1, (case.now - deadline).total_seconds())),
+            late=said_duration(max(1, (case.now - deadline).total_seconds())),
         ),
     ]
     if case.fate_at(home, missing.certificate.pin) is Fate.LATE:
@@ -246,13 +246,3 @@ def _ruled_out(missing: _Missing, cause: str) -> Iterator[RuledOut]:
         withdrawn = "ruled-out.withdrawn" if missing.withdrawn_at else None
         arrived = "ruled-out.arrived" if published else "ruled-out.nowhere"
         yield RuledOut(OVERDUE, missing.say(withdrawn or arrived))
-
-
-def _duration(seconds: float) -> str:
-    """As people say it: the two largest units."""
-    left, parts = int(seconds), []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"

@@ -32,7 +32,7 @@ def replica_unreadable(case: Case) -> Iterator[Finding]:
 
 def replicating(case: Case) -> Iterator[Finding]:
     """On its way to that replica, within the latency that is known here."""
-    for lack in _lacking(case):
+    for lack in lacking(case):
         if case.now < lack.deadline and lack.held_at is None and lack.fate is not Fate.LOST:
             yield lack.finding(
                 catalog.REPLICATING,
@@ -50,7 +50,7 @@ def replica_behind(case: Case) -> Iterator[Finding]:
 
     Seen from outside, what was lost may just as well have been withdrawn by its own server.
     """
-    for lack in _lacking(case):
+    for lack in lacking(case):
         if lack.fate is Fate.LOST:
             if not lack.is_expected_at_home:
                 outside = None if case.store is not None else Severity.INFORMATION
@@ -69,7 +69,7 @@ def replica_behind(case: Case) -> Iterator[Finding]:
 
 def replica_went_back(case: Case) -> Iterator[Finding]:
     """It held a certificate before and forgot it: restored from a backup, or written over."""
-    for lack in _lacking(case):
+    for lack in lacking(case):
         if lack.held_at is not None and lack.fate is not Fate.LOST:
             yield lack.finding(
                 catalog.REPLICA_WENT_BACK, lack.say("replica.held-before", at=when(lack.held_at)),
@@ -78,26 +78,31 @@ def replica_went_back(case: Case) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lack:
+class Lack:
     """A readable replica without a key that another one publishes."""
 
     case: Case
     look: ReplicaSighting
     leaf: Certificate
     published_at: datetime
+    """When it was published anywhere."""
     fate: Fate
+    """What became of it here, as far as the directory tells."""
 
     @property
     def deadline(self) -> datetime:
+        """By when it is due here."""
         return self.published_at + self.case.latency_at(self.look, self.leaf.pin)
 
     @property
     def is_expected(self) -> bool:
+        """True if it is the key that peers ought to find."""
         expected = self.case.expected
         return expected is not None and self.leaf.pin == expected.pin
 
     @property
     def is_expected_at_home(self) -> bool:
+        """True if 12012 speaks of it."""
         return self.look.home and self.is_expected
 
     @property
@@ -107,11 +112,13 @@ class _Lack:
 
     @property
     def published(self) -> Said:
+        """Where and since when it stands."""
         holders = ", ".join(other.place for other in self.case.publishing(self.leaf.pin))
         return self.say("replica.published-at", at=when(self.published_at), holders=holders)
 
     @property
     def mending(self) -> str | None:
+        """What to type to bring it here; None where none of our commands does."""
         policy = self.case.policy
         writable = policy.every_replica_takes_writes and not self.look.read_only
         if writable and self.case.store is not None and self.is_expected:
@@ -121,6 +128,7 @@ class _Lack:
         return f"mailtrust directory pull {self.case.server}" if policy.pulls else None
 
     def say(self, phrase: str, **values: str) -> Said:
+        """A phrase about it."""
         return Said(phrase, {**_values(self.look, self.leaf), **values})
 
     def finding(
@@ -132,6 +140,7 @@ class _Lack:
         until: datetime | None = None,
         milder: Severity | None = None,
     ) -> Finding:
+        """A finding about it."""
         values = _values(self.look, self.leaf) | ({"until": when(until)} if until else {})
         return Finding(
             event, self.case.server, self.look.place, values=values, evidence=evidence, action=action,
@@ -139,7 +148,7 @@ class _Lack:
         )  # fmt: skip
 
 
-def _lacking(case: Case) -> Iterator[_Lack]:
+def lacking(case: Case) -> Iterator[Lack]:
     """Every readable replica without a key that another one publishes, unless it is being withdrawn."""
     leaves = {one.certificate.pin: one.certificate for look in case.readable for one in look.found or ()}
     for pin, leaf in leaves.items():
@@ -148,7 +157,7 @@ def _lacking(case: Case) -> Iterator[_Lack]:
             continue
         for look in case.readable:
             if pin not in look.pins:
-                yield _Lack(case, look, leaf, published_at, case.fate_at(look, pin))
+                yield Lack(case, look, leaf, published_at, case.fate_at(look, pin))
 
 
 def _enabled_at_unread_primary(case: Case) -> Iterator[Finding]:
