@@ -35,6 +35,7 @@ from mailtrust.errors import BadInput, DirectoryUnavailable
 from mailtrust.ldap import metadata
 from mailtrust.ldap.filters import Equal, Filter
 from mailtrust.ldap.names import Name
+from mailtrust.ldap.prefixes import key_of, prefixes
 from mailtrust.ldap.requests import NO_ATTRIBUTES, Scope, Search
 from mailtrust.ldap.responses import Entry
 from mailtrust.ldap.results import Code
@@ -124,18 +125,20 @@ class _Reader:
         return by_key or await self._worded_stamps(exchange)
 
     async def _key(self, root: Root) -> int | None:
-        """
-        The attribute's key among the stamps; None where its schema entry has none.
-
-        In a forest that was extended at the level of Windows 2000 keys follow from a table that each
-        controller keeps to itself; there the stamps have to be had in words.
-        """
+        """The attribute's key among the stamps of this controller; None where that cannot be told."""
         schema = root.configuration.child("CN", "Schema")
         wanted = Equal("lDAPDisplayName", CERTIFICATE.encode())
-        found = await self.all(schema, wanted, ("msDS-IntId",), Scope.ONE_LEVEL)
-        number = next((value for one in found for value in one.values("msDS-IntId")), None)
+        found = await self.all(schema, wanted, ("msDS-IntId", "attributeID"), Scope.ONE_LEVEL)
+        attribute = next(iter(found), Entry("", {}))
+        own = next(iter(attribute.values("msDS-IntId")), None)
+        identifier = next(iter(attribute.values("attributeID")), b"")
         try:
-            return None if number is None else metadata.attribute_key(number)
+            if own is not None:
+                return metadata.attribute_key(own)
+            # A schema that was extended at the level of Windows 2000, and some of Samba's, gave it none.
+            head = Search(str(schema), Scope.BASE, attributes=("prefixMap",))
+            [known] = await self.wire.search(head, timeout=self.timeout) or [Entry("", {})]
+            return key_of(identifier, prefixes(next(iter(known.values("prefixMap")), b"")))
         except BadInput:
             return None
 

@@ -1,0 +1,119 @@
+"""
+Writes Exchange servers and connectors into the forest, as setup and administrators do.
+
+Every write is made on the first controller by its administrator.  Everything stands where Exchange has it: a
+server below its administrative group, its Receive connectors below the server, Send connectors beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailtrust.ldap.requests import Change, How
+from tests.samba.controller import CONFIGURATION, SITE, Controller
+from tests.samba.forest import ADMINISTRATOR, EXCHANGE_SERVERS, PATIENCE, SEND_CONNECTORS, Forest
+
+CERTIFICATE = "msExchServerInternalTLSCert"
+MAILBOX, EDGE, PROVISIONED = 16439, 64, 4096
+EVERYBODY = ("0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+# 15.2.1544, from bits 22, 16 and 0 upwards, as `facts.version_of` reads them.
+_EXCHANGE_2019 = 0x70000000 | 15 << 22 | 2 << 16 | 1 << 15 | 1544
+_EVERY_MECHANISM = 31
+
+Attributes = Mapping[str, str | bytes | Iterable[str | bytes] | None]
+"""None: it has none of it."""
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """A server as setup leaves it; *rest* overrides."""
+
+    name: str
+    value: bytes | None = None
+    rest: Attributes = field(default_factory=dict)
+
+    @property
+    def dn(self) -> str:
+        return f"CN={self.name},{EXCHANGE_SERVERS}"
+
+    @property
+    def host(self) -> str:
+        return f"{self.name.lower()}.corp.example"
+
+    @property
+    def attributes(self) -> Attributes:
+        return {
+            "objectClass": "msExchExchangeServer",
+            "networkAddress": (f"netbios:{self.name}", f"ncacn_ip_tcp:{self.host}"),
+            "serialNumber": "Version 15.2 (Build 31544.1)",
+            "versionNumber": str(_EXCHANGE_2019),
+            "msExchCurrentServerRoles": str(MAILBOX),
+            "msExchServerSite": SITE,
+            CERTIFICATE: self.value,
+            **self.rest,
+        }
+
+
+@dataclass(frozen=True)
+class Organization:
+    """The organization Corp in a forest."""
+
+    forest: Forest
+
+    async def add(self, *servers: MailServer, replicate: bool = True) -> None:
+        for one in servers:
+            await self._add(one.dn, one.attributes)
+            protocols = f"CN=Protocols,{one.dn}"
+            await self._add(protocols, {"objectClass": "protocolCfgSharedServer"})
+            await self._add(f"CN=SMTP Receive Connectors,{protocols}", {"objectClass": "container"})
+        if replicate:
+            self.replicate()
+
+    async def receive(self, server: MailServer, name: str, port: int = 25, **rest: object) -> None:
+        """A Receive connector for everybody, with every mechanism."""
+        dn = f"CN={name},CN=SMTP Receive Connectors,CN=Protocols,{server.dn}"
+        await self._add(
+            dn,
+            {
+                "objectClass": "msExchSmtpReceiveConnector",
+                "msExchSmtpReceiveBindings": (f"0.0.0.0:{port}", f"[::]:{port}"),
+                "msExchSmtpReceiveRemoteIPRanges": EVERYBODY,
+                "msExchSmtpReceiveEnabled": "TRUE",
+                "msExchSMTPReceiveConnectorFQDN": server.host,
+                "msExchSMTPReceiveInboundSecurityFlag": str(_EVERY_MECHANISM),
+                **rest,
+            },
+        )
+
+    async def send(self, name: str, *sources: MailServer, **rest: object) -> None:
+        """A Send connector of these servers."""
+        await self._add(
+            f"CN={name},{SEND_CONNECTORS}",
+            {
+                "objectClass": "msExchRoutingSMTPConnector",
+                "msExchSourceBridgeheadServersDN": tuple(one.dn for one in sources),
+                "msExchSmtpSendEnabled": "TRUE",
+                **rest,
+            },
+        )
+
+    async def write(self, server: MailServer, value: bytes | None, at: Controller | None = None) -> None:
+        """What stands on the server from now on, written at one controller; None: nothing."""
+        change = Change(How.REPLACE, CERTIFICATE, () if value is None else (value,))
+        async with await self.forest.wire(ADMINISTRATOR, at) as wire:
+            await wire.modify(server.dn, change, timeout=PATIENCE)
+
+    def replicate(self) -> None:
+        """Take everything to the second controller, now."""
+        self.forest.replicate(self.forest.dc2, self.forest.dc1, CONFIGURATION)
+
+    async def _add(self, dn: str, attributes: Mapping[str, object]) -> None:
+        held = [(key, _values(value)) for key, value in attributes.items() if value is not None]
+        async with await self.forest.wire(ADMINISTRATOR) as wire:
+            await wire.add(dn, held, timeout=PATIENCE)
+
+
+def _values(value: object) -> list[bytes]:
+    each = [value] if isinstance(value, str | bytes) else list(value)  # type: ignore[call-overload]
+    return [one if isinstance(one, bytes) else one.encode() for one in each]
