@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import pytest
 
 PACKAGES = {
+    "chromium": "chromium",
     "gcc": "gcc",
     "ldapsearch": "ldap-utils",
     "openssl": "openssl",

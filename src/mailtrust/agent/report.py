@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mailtrust.agent.look import Assessment
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Finding
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Installed, ReplicaSighting, StoreSighting, View, WireSighting
 from mailtrust.texts import Texts
+
+if TYPE_CHECKING:
+    from mailtrust.agent.look import Assessment
 
 CHECK_SCHEMA = "mailtrust.check/1"
 ELSEWHERE = "its store is on that server, and cannot be looked at from here"
