@@ -48,9 +48,10 @@ def test_a_collected_file_alone_makes_the_page_of_its_server(desk: Desk, file: P
 
     assert ran.out.splitlines()[0] == "ERROR - error 1, warning 0, info 0"
     assert "12012  mbx1.corp.example  InternalTransportCertificateMissingInAD" in ran.out
-    assert "its own event log has 12012 1 times, the last time at 2026-05-31 23:00:00Z" in ran.out
-    assert "Enable-ExchangeCertificate -Server MBX1 -Thumbprint '" in ran.out
-    assert "Active Directory: only what was collected on the servers themselves is judged here" in ran.out
+    said = " ".join(ran.out.split())
+    assert "its own event log has 12012 1 times, the last time at 2026-05-31 23:00:00Z" in said
+    assert "Enable-ExchangeCertificate -Server MBX1 -Thumbprint '" in said
+    assert "Active Directory: only what was collected on the servers themselves is judged here" in said
 
 
 def test_a_store_without_a_certificate_is_told_apart(desk: Desk) -> None:
@@ -80,7 +81,7 @@ def test_its_json_has_the_shape_that_was_promised(desk: Desk, file: Path) -> Non
 def test_the_page_speaks_the_language_that_was_asked_for(desk: Desk, file: Path) -> None:
     said = desk.must("audit", "exchange", "--from", file, "--lang", "zh").out
 
-    assert "没有为 MBX1 发布内部传输证书" in said
+    assert "没有为 MBX1 发布内部传输证书" in "".join(said.split("\n"))
 
 
 def test_the_page_for_a_browser_is_written_beside_the_one_on_the_screen(desk: Desk, file: Path) -> None:
