@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +21,14 @@ from mailtrust.core.exchange.facts import (
     StoreCertificate,
     Version,
 )
-from mailtrust.core.model.certificate import Certificate, certificate, fingerprint_of
+from mailtrust.core.model.certificate import (
+    Certificate,
+    Fingerprint,
+    Pin,
+    Thumbprint,
+    certificate,
+    fingerprint_of,
+)
 from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import (
@@ -47,6 +55,7 @@ SHA256_WITH_RSA, SHA1_WITH_RSA = (
 
 DC1 = Controller("dc1.corp.example", "ldaps://dc1.corp.example", "HQ", writer="a1", seen={"b2": 900})
 DC2 = Controller("dc2.corp.example", "ldaps://dc2.corp.example", "HQ", writer="b2", seen={"a1": 900})
+ONE_KEY = "forest"
 GARBAGE = b"not a certificate"
 
 Value = Certificate | bytes | None
@@ -65,10 +74,15 @@ def its_own(
     sha1: bool = False,
 ) -> Certificate:
     """A certificate as New-ExchangeCertificate makes it: of both names, self-signed, for five years."""
+    label = repr((name, key, life, age, names, kind, sha1))
     both = (name, f"{name.lower()}.{DOMAIN}") if names is None else names
-    made = der(an_x509(both[0], key=key or name, kind=kind, not_before=NOON - age, life=life, names=both))
+    begins = NOON - age
+    made = an_x509(
+        both[0], key=ONE_KEY, kind=kind, not_before=begins, life=life, names=both, serial=_number(label)
+    )
     # SHA-1 is not signed with any more; who looks at a certificate does not verify it.
-    return certificate(made.replace(SHA256_WITH_RSA, SHA1_WITH_RSA) if sha1 else made)
+    signed = der(made).replace(SHA256_WITH_RSA, SHA1_WITH_RSA) if sha1 else der(made)
+    return _named(signed, label, f"{key or name}{kind}")
 
 
 @cache
@@ -88,9 +102,26 @@ def public(
     kind: str = "rsa2048",
 ) -> Certificate:
     """A certificate for STARTTLS, from a public authority."""
-    return certificate(
-        der(an_x509(name, key=key, kind=kind, not_before=NOON - age, life=life, issuer=issuer))
+    label = repr((name, issuer, key, life, age, kind))
+    begins = NOON - age
+    made = an_x509(
+        name, key=ONE_KEY, kind=kind, not_before=begins, life=life, issuer=issuer, serial=_number(label)
     )
+    return _named(der(made), label, f"{key}{kind}")
+
+
+def _named(made: bytes, label: str, key: str) -> Certificate:
+    """With names that do not change from run to run, as keys do; making those is what costs time."""
+    return replace(
+        certificate(made),
+        fingerprint=Fingerprint(hashlib.sha256(label.encode()).hexdigest()),
+        pin=Pin(hashlib.sha256(key.encode()).hexdigest()),
+        thumbprint=Thumbprint(hashlib.sha1(label.encode()).hexdigest()),
+    )
+
+
+def _number(label: str) -> int:
+    return int(hashlib.sha256(label.encode()).hexdigest()[:30], 16)
 
 
 def a_stamp(

@@ -83,7 +83,9 @@ def _end_of_quotes(text: str, at: int) -> int:
 
 
 def _tree(script: str) -> Node:
-    return _parser().parse(script.encode("utf-8", "surrogatepass")).root_node
+    # PowerShell takes `-Name a,b.c` for two texts, and the grammar for a fault; plain words harm nobody.
+    plain = re.sub(r"(?<= )[A-Za-z][A-Za-z0-9._-]*(,[A-Za-z][A-Za-z0-9._-]*)+(?= |$)", "words", script)
+    return _parser().parse(plain.encode("utf-8", "surrogatepass")).root_node
 
 
 def _nodes(node: Node) -> list[Node]:

@@ -21,6 +21,7 @@ import pytest
 
 PACKAGES = {
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
+    "chromium": "chromium",
     "faketime": "faketime",
     "gcc": "gcc",
     "ip": "iproute2",

@@ -112,7 +112,7 @@ def read_collected(data: bytes, place: str) -> Collected:
     """
     try:
         file = msgspec.json.decode(_text(data), type=_File)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(
             f"{place} is not what the collector wrote, or it is damaged",
             hint="write it again with the script that `mailtrust audit collector` prints",

@@ -130,7 +130,7 @@ def read_run(data: bytes, place: str) -> Run:
     """
     try:
         run = msgspec.json.decode(data, type=Run)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{place} is no report of a former run, or it is damaged") from error
     if run.schema != _READS or run.audited_at.tzinfo is None:
         raise BadInput(f"{place} is of the kind {run.schema!r}, which this release does not compare with")

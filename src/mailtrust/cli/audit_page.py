@@ -94,7 +94,7 @@ def _in_a_line(one: Judgement, texts: Texts) -> str:
 
 
 def _endings(audit: Audit, texts: Texts) -> None:
-    lines = ["  ".join(words.ending(one, audit, texts)) for one in audit.endings]
+    lines = [", ".join(words.ending(one, audit, texts)) for one in audit.endings]
     _section(texts.label("next-90-days"), lines or (texts.say(Said("page.nothing-ends")),))
     if lines:
         _lines([texts.say(Said("page.before-update"))])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mailtrust.agent.look import Assessment
 from mailtrust.cli.output import say, width
 from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
 from mailtrust.texts import Texts
+
+if TYPE_CHECKING:
+    # The audit shows its findings with us, also on Windows, where there is no journal.
+    from mailtrust.agent.look import Assessment
 
 EXIT_CODES = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.ERROR: 2, Verdict.UNKNOWN: 3}
 """As monitoring plugins have them."""

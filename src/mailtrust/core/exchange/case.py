@@ -27,7 +27,7 @@ from mailtrust.core.model.certificate import Certificate, Pin
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import ReplicaSighting, Unparsable, WireSighting
+from mailtrust.core.model.sighting import ReplicaSighting, Unparsable, WireFailure, WireSighting
 from mailtrust.core.policy import Policy
 
 _MOST_NAMES = 5
@@ -152,6 +152,11 @@ class Case:
     def internal(self) -> tuple[WireSighting, ...]:
         """The looks by X-ANONYMOUSTLS, which shows the internal transport certificate."""
         return tuple(wire for wire in self.server.wires if wire.verb == X_ANONYMOUSTLS)
+
+    @property
+    def was_seen_silent(self) -> bool:
+        """True where SMTP answered and did not offer X-ANONYMOUSTLS; not where nobody could look."""
+        return any(look.failure is WireFailure.NOT_OFFERED for look in self.internal)
 
     @property
     def public(self) -> tuple[WireSighting, ...]:

@@ -48,7 +48,7 @@ def _out_of_step(case: Case, leaves: tuple[Certificate, ...], *, in_memory: bool
         evidence=(
             *proof.directory(case),
             *proof.presented(case, leaves),
-            *((Said("proof.as-in-memory", looks),) if in_memory else ()),
+            *(_in_memory(case, leaf) if in_memory else ()),
             *proof.logged(case, 12023, 12024, 1036),
         ),
         ruled_out=(ruled_out,),
@@ -56,3 +56,7 @@ def _out_of_step(case: Case, leaves: tuple[Certificate, ...], *, in_memory: bool
     said = case.say("finding.edge-in-memory" if in_memory else "finding.edge-out-of-step", **values)
     steps = elsewhere.subscribe(case, make_first=in_memory)
     return concluded(finding, said, routes.when_edge_is_out_of_step(case), steps)
+
+
+def _in_memory(case: Case, leaf: Certificate) -> tuple[Said, ...]:
+    return proof.stored(case, leaf.thumbprint) or (Said("proof.as-in-memory", proof.described(leaf)),)

@@ -6,7 +6,7 @@ import re
 
 from mailtrust.core.exchange import shell
 from mailtrust.core.exchange.advice import controller, make_new
-from mailtrust.core.exchange.case import Case, Standing, some
+from mailtrust.core.exchange.case import Case, Standing
 from mailtrust.core.exchange.facts import Connector, Controller, Direction
 from mailtrust.core.exchange.judgement import Shell, Step
 from mailtrust.core.exchange.shell import Expression, cmdlet
@@ -113,7 +113,8 @@ def subscribe(case: Case, *, make_first: bool = False) -> tuple[Step, ...]:
     name = case.server.name
     file = rf"C:\{name}.xml" if re.fullmatch(r"[A-Za-z0-9-]+", name) else r"C:\EdgeSubscription.xml"
     site = case.server.site or None
-    values = {"edge": name, "file": file, "hubs": some(one.name for one in case.trusting) or "-"}
+    hub = next((one.name for one in case.trusting), "-")
+    values = {"edge": name, "file": file, "hub": hub}
     imported = cmdlet(
         "New-EdgeSubscription", FileData=Expression(f"([System.IO.File]::ReadAllBytes('{file}'))"), Site=site
     )
@@ -128,7 +129,7 @@ def subscribe(case: Case, *, make_first: bool = False) -> tuple[Step, ...]:
             (Said("risk.subscription", values),),
             mends=True,
         ),
-        Step(Said("step.import-subscription", values), (imported,), Shell.THERE, values["hubs"], mends=True),
+        Step(Said("step.import-subscription", values), (imported,), Shell.THERE, hub, mends=True),
         Step(
             Said("step.first-edgesync", values),
             ("Start-EdgeSynchronization", "Test-EdgeSynchronization"),

@@ -52,7 +52,7 @@ def not_in_store(case: Case) -> Iterator[Judgement]:
     else:
         steps = advice.replace_certificate(case, published, old_is_lost=True)
     said = case.say("finding.not-in-store", **values)
-    yield concluded(finding, said, routes.when_silent(case, seen=False), steps)
+    yield concluded(finding, said, routes.when_silent(case), steps)
 
 
 def ends(case: Case) -> Iterator[Judgement]:

@@ -83,16 +83,17 @@ def _fallen_back(case: Case, event: Event, leaves: tuple[Certificate, ...]) -> J
             *proof.logged(case, 12013, 12023, 12024, 1037),
         ),
     )
-    said = case.say("finding.in-memory" if in_memory else "finding.by-name", **values)
-    steps = _steps(case, leaf, in_memory=in_memory)
     suspected = case.store is None
+    memory = "finding.in-memory" if suspected else "finding.in-memory-proved"
+    said = case.say(memory if in_memory else "finding.by-name", **values)
+    steps = _steps(case, leaf, in_memory=in_memory)
     return concluded(finding, said, routes.when_unpublished(case), steps, suspected=suspected)
 
 
 def _what_it_is(case: Case, leaf: Certificate, *, in_memory: bool) -> Iterator[Said]:
     values = proof.described(leaf)
     if in_memory:
-        yield Said("proof.as-in-memory", values)
+        yield from proof.stored(case, leaf.thumbprint) or (Said("proof.as-in-memory", values),)
         return
     holders = case.holders.get(leaf.pin, ())
     if holders:

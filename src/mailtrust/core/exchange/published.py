@@ -12,7 +12,6 @@ from mailtrust.core.exchange.facts import ExchangeServer
 from mailtrust.core.exchange.judgement import Judgement, Route, Step, concluded
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Finding, RuledOut, Said, Severity, when
-from mailtrust.core.model.sighting import WireFailure
 
 
 def missing(case: Case) -> Iterator[Judgement]:
@@ -52,8 +51,7 @@ def _routes_without(case: Case) -> tuple[Route, ...]:
         return routes.when_edge_is_out_of_step(case)
     if any(True for _ in shown(case.internal)):
         return routes.when_unpublished(case)
-    looked = [one.failure for one in case.internal]
-    return routes.when_silent(case, seen=WireFailure.NOT_OFFERED in looked)
+    return routes.when_silent(case)
 
 
 def _cause(case: Case, newest: Standing | None) -> str | None:
@@ -141,15 +139,15 @@ def key_shared(case: Case) -> Iterator[Judgement]:
         evidence=(said, *proof.directory(case)),
         severity_here=Severity.INFORMATION if is_owner else None,
     )
-    them = routes.when_shared(case, others)
     if is_owner:
         yield concluded(finding, case.say("finding.shared-owner", **values))
-    elif case.server.is_edge:
+        return
+    said = case.say("finding.shared-by-both" if case.is_named_by(leaf) else "finding.shared", **values)
+    if case.server.is_edge:
         steps = elsewhere.subscribe(case, make_first=True)
-        yield concluded(finding, case.say("finding.shared", **values), them, steps)
     else:
         steps = advice.replace_certificate(case, leaf, old_is_lost=False)
-        yield concluded(finding, case.say("finding.shared", **values), them, steps)
+    yield concluded(finding, said, routes.when_shared(case, others), steps)
 
 
 def _owner(leaf: Certificate, sharing: Iterable[ExchangeServer]) -> ExchangeServer | None:

@@ -27,8 +27,9 @@ def when_unpublished(case: Case) -> tuple[Route, ...]:
     return (*_by_kerberos(case), *_with_edges(case), *_edgesync(case))
 
 
-def when_silent(case: Case, *, seen: bool) -> tuple[Route, ...]:
-    """It has no certificate to present and offers no X-ANONYMOUSTLS; *seen*: we looked, and it does not."""
+def when_silent(case: Case) -> tuple[Route, ...]:
+    """It has no certificate to present, and so offers no X-ANONYMOUSTLS, as far as we could see."""
+    seen = case.was_seen_silent
     outcome = Outcome.REFUSED if seen else Outcome.UNSURE
     values = _values(case)
     routes = []

@@ -84,7 +84,9 @@ def _argument(value: str | Expression | Iterable[str]) -> str:
         case str():
             return quoted(value)
         case _:
-            return ",".join(map(quoted, value))
+            each = list(value)
+            bare = all(map(_BARE.fullmatch, each))
+            return ",".join(each if bare else map(literal, each))
 
 
 def _hex(one: str) -> str:
