@@ -21,6 +21,7 @@ import pytest
 
 PACKAGES = {
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
+    "adcli": "adcli",
     "chromium": "chromium",
     "faketime": "faketime",
     "gcc": "gcc",
@@ -41,6 +42,7 @@ PACKAGES = {
     "samba-tool": "samba-common-bin",
     "samba_spnupdate": "samba",
     "slapadd": "slapd",
+    "slapcat": "slapd",
     "slapd": "slapd",
     "smtp-source": "postfix",
     "ss": "iproute2",

@@ -21,6 +21,7 @@ ip:iproute2:the tests in a network of their own
 samba:samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind:the tests with domain controllers
 samba-tool:samba-common-bin:the tests with domain controllers
 ldbmodify:ldb-tools:the tests with domain controllers
+adcli:adcli:the page on Active Directory, followed
 kinit:krb5-user:the tests with domain controllers, and signing in by Kerberos
 krb5kdc:krb5-kdc:signing in by Kerberos
 kadmin.local:krb5-admin-server:signing in by Kerberos

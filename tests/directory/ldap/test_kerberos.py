@@ -22,6 +22,8 @@ from mailtrust.ldap.requests import Bind, Change, How, Scope, Search
 from mailtrust.ldap.responses import Result
 from tests.directory.ldap import realm
 from tests.directory.ldap.realm import HOST, PATIENCE, Place
+from tests.directory.ldap.test_nothing_is_left import Left, resident_bytes
+from tests.loopback import eventually
 from tests.make import HUB1, NOON, a_certificate
 from tests.slapd import MX1, SERVERS
 
@@ -196,3 +198,17 @@ async def test_a_signing_in_that_was_meant_for_another_connection_is_refused(the
     with pytest.raises(DirectoryUnavailable, match="did not take our Kerberos ticket") as refused:
         await sign_in(wrong)
     assert "tied to the TLS connection" in refused.value.hint
+
+
+async def test_signing_in_again_and_again_leaves_nothing(there: Place) -> None:
+    for _ in range(50):
+        await (await there.opened(there.ldap)).close()
+    # uvloop makes a few descriptors for itself, once.
+    await eventually(lambda: Left.now().ours == 0, "every connection is gone")
+    before, memory = Left.now(), resident_bytes()
+
+    for _ in range(200):
+        await (await there.opened(there.ldap)).close()
+
+    await eventually(lambda: Left.now().is_within(before), f"no more is left than {before}")
+    assert resident_bytes() - memory < 1_000_000
