@@ -149,8 +149,9 @@ async def test_connectors_are_read_under_the_names_that_cmdlets_take(
     one, two = MailServer("HUB1"), MailServer("HUB2")
     await corp.add(one, two)
     named = "<I>CN=Public CA<S>CN=mail.corp.example"
-    await corp.receive(one, "Default Frontend HUB1", msExchSmtpTLSCertificate=named)
-    await corp.send("To the Internet", one, two, msExchSmtpSmartHost="relay.example;[192.0.2.1]")
+    await corp.receive(one, "Default Frontend HUB1", rest={"msExchSmtpTLSCertificate": named})
+    smart_hosts = {"msExchSmtpSmartHost": "relay.example;[192.0.2.1]"}
+    await corp.send("To the Internet", one, two, rest=smart_hosts)
 
     found = {each.name: each for each in (await read(forest)).connectors}
 
