@@ -195,6 +195,22 @@ def test_what_was_typed_is_what_is_looked_at() -> None:
     assert aim.timeout.total_seconds() == 3
 
 
+@pytest.mark.parametrize(
+    ("parts", "bind"),
+    [
+        ({}, "kerberos"),
+        ({"bind_dn": "cn=x", "password_file": Path("/p")}, "simple"),
+        ({"client_certificate": Path("/c")}, "external"),
+        ({"bind": "kerberos", "client_certificate": Path("/c")}, "kerberos"),
+    ],
+)
+def test_how_we_say_who_we_are_follows_from_what_was_typed(parts: dict[str, Any], bind: str) -> None:
+    """Nobody reads Active Directory without an account."""
+    aim = aim_of(asked(controllers=("dc1.corp.example",), **parts), Session(), context())
+
+    assert aim.directory.bind == bind
+
+
 def test_windows_names_the_controller_that_logged_us_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,7 +71,9 @@ def exchange(
     ca_file: Annotated[
         Path | None, given("The authorities that vouch for the controllers.", metavar="FILE")
     ] = None,
-    bind: Annotated[Bind | None, given("How to say who we are.")] = None,
+    bind: Annotated[
+        Bind | None, given("How to say who we are. Default: by what else is typed, else kerberos.")
+    ] = None,
     bind_dn: Annotated[str | None, given("The account of a simple bind.", metavar="DN")] = None,
     password_file: Annotated[
         Path | None, given("The file whose first line is its password.", metavar="FILE")

@@ -56,29 +56,36 @@ def aim_of(asked: Asked, here: Session, context: typer.Context) -> Aim:
 
 
 def _directory(asked: Asked, here: Session, context: typer.Context) -> Directory:
-    for needed in _NEEDS.get(asked.bind, ()):
+    bind = _bind(asked)
+    for needed in _NEEDS.get(bind, ()):
         if not getattr(asked, needed):
-            raise UsageError(f"--bind {asked.bind} needs --{needed.replace('_', '-')} as well", ctx=context)
+            raise UsageError(f"--bind {bind} needs --{needed.replace('_', '-')} as well", ctx=context)
     if asked.controllers:
-        return _typed(asked, tuple(map(_url, asked.controllers)), asked.bind)
+        return _typed(asked, tuple(map(_url, asked.controllers)))
     if find(here.config_file, os.environ) is not None:
         configured = here.config().directory
         if is_ldap(configured.home):
             return configured
     if logon := _logon_server(os.environ):
         # Windows signs and seals what it says by Kerberos, on the port that every controller has open.
-        return _typed(asked, (f"ldap://{logon}",), asked.bind or "kerberos")
+        return _typed(asked, (f"ldap://{logon}",))
     raise BadInput(
         "it is not known where a domain controller is",
         hint="mailtrust audit exchange --controller ldaps://dc1.corp.example",
     )
 
 
-def _typed(asked: Asked, urls: tuple[str, ...], bind: str) -> Directory:
+def _typed(asked: Asked, urls: tuple[str, ...]) -> Directory:
     return Directory(
-        urls[0], urls[0], urls, None, layout="exchange", ca_file=asked.ca_file, bind=bind,
+        urls[0], urls[0], urls, None, layout="exchange", ca_file=asked.ca_file, bind=_bind(asked),
         bind_dn=asked.bind_dn, password_file=asked.password_file, client_certificate=asked.client_certificate,
     )  # fmt: skip
+
+
+def _bind(asked: Asked) -> str:
+    """As it was typed; else by what only one kind takes.  Without an account nobody reads the directory."""
+    given = (kind for kind, needed in _NEEDS.items() if any(getattr(asked, one) for one in needed))
+    return asked.bind or next(given, "kerberos")
 
 
 def _url(text: str) -> str:
