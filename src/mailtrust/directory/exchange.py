@@ -120,8 +120,12 @@ async def _contents(
 
 
 def _seen(controller: Controller, contents: Contents, seen_at: datetime) -> Look:
-    """A controller that answered; it may all the same be blind."""
+    """A controller that answered.  It may be another one, or blind."""
+    host = contents.root.host
+    # One controller under two names would be two witnesses that always agree.
+    why = f"{controller.url} is {host}: list it under that name" if host != controller.name else ""
+    why = why or contents.why_blind
+    if why:
+        return Look(replace(controller, why=why), None, seen_at)
     known = replace(controller, writer=contents.writer or controller.writer, seen=contents.seen)
-    if why := contents.why_blind:
-        return Look(replace(known, why=why), None, seen_at)
     return Look(known, contents, seen_at)

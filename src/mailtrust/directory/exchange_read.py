@@ -158,7 +158,9 @@ class _Reader:
         async with aclosing(self.wire.stream(search, timeout=self.timeout)) as entries:
             async for one in entries:
                 if len(found) == _MOST_ENTRIES:
-                    raise DirectoryUnavailable(f"{self.wire.url} shows more than {_MOST_ENTRIES} of them")
+                    raise DirectoryUnavailable(
+                        f"{self.wire.url} shows more than {_MOST_ENTRIES} entries below {base}"
+                    )
                 found.append(one)
         return found
 

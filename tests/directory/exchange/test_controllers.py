@@ -130,6 +130,24 @@ async def test_a_listed_one_that_the_forest_does_not_know_is_asked_all_the_same(
     assert "no address" in stranger.why
 
 
+async def test_one_controller_under_two_names_is_no_second_witness(forest: Forest) -> None:
+    found = await read(forest, choice=Choice(("dc2", f"ldaps://{forest.dc2.address}")))
+
+    [twin] = [one for one in found.controllers if one.name == forest.dc2.address]
+    assert twin.why == "ldaps://127.0.0.12 is dc2.corp.example: list it under that name"
+    assert [bool(look.found) for look in the("MBX1", found).published] == [True, False]
+
+
+async def test_the_one_to_begin_with_may_be_called_by_its_address(forest: Forest) -> None:
+    """Where its certificate has it."""
+    found = await read(forest, f"ldaps://{forest.dc1.address}")
+
+    assert [(one.name, one.url, one.why) for one in found.controllers if one.asked] == [
+        ("dc1.corp.example", "ldaps://127.0.0.11", ""),
+        ("dc2.corp.example", "ldaps://dc2.corp.example", ""),
+    ]
+
+
 async def test_a_site_with_an_exchange_server_in_it_is_not_far(forest: Forest, corp: Organization) -> None:
     """A read-only controller there stays out of it: Exchange never reads one."""
     await corp.add(MailServer("AWAY", rest={"msExchServerSite": BRANCH}))
