@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from mailtrust.core.events import catalog
@@ -76,7 +77,9 @@ def _overdue(case: Case, leaf: Certificate, lacking: list[Standing], written_at:
     if not case.server.is_edge:
         steps.insert(0, advice.look_at_its_controllers(case))
     said = case.say("finding.overdue", **values)
-    return concluded(finding, said, routes.when_behind(case), tuple(steps))
+    silent = case.was_seen_silent and not case.server.is_edge
+    them = routes.when_silent(case) if silent else routes.when_behind(case, far=False)
+    return concluded(finding, said, them, tuple(steps))
 
 
 def _behind(case: Case, leaf: Certificate, behind: Standing, written_at: datetime) -> Judgement:
@@ -95,7 +98,9 @@ def _behind(case: Case, leaf: Certificate, behind: Standing, written_at: datetim
         since=deadline,
     )
     steps = _bring(case, leaf, behind)
-    return concluded(finding, case.say(phrase, **values), routes.when_behind(case), steps)
+    here, there = case.server.site.lower(), behind.controller.site.lower()
+    them = routes.when_behind(case, far=bool(here and there) and here != there)
+    return concluded(finding, case.say(phrase, **values), them, steps)
 
 
 def _on_its_way(case: Case, leaf: Certificate, behind: Standing, written_at: datetime) -> Judgement:
@@ -114,7 +119,7 @@ def _on_its_way(case: Case, leaf: Certificate, behind: Standing, written_at: dat
         since=written_at,
         until=deadline,
     )
-    hurry = elsewhere.pull(case, behind)
+    hurry = (replace(step, mends=False) for step in elsewhere.pull(case, behind))
     steps = (Step(case.say("step.wait", until=when(deadline))), *hurry)
     return concluded(finding, case.say("finding.replicating", **values), (), steps)
 
