@@ -54,7 +54,10 @@ def test_an_edge_behind_a_firewall_is_as_it_should_be() -> None:
     edge = a_server("EDGE1", roles=Role.EDGE, wires=(a_dead_wire("EDGE1", "X-ANONYMOUSTLS"),))
     audit = audited(edge, a_server())
 
-    assert the(12116, audit, "edge1").worst is Severity.INFORMATION
+    found = the(12116, audit, "edge1")
+    assert found.worst is Severity.INFORMATION
+    assert commands(found)[-1] == "Test-ServiceHealth"
+    assert found.steps[-1].on == "EDGE1"
     assert audit.verdict is Verdict.OK
 
 

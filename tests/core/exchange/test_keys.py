@@ -56,6 +56,13 @@ def test_a_connector_that_names_the_old_one_is_a_risk() -> None:
     assert risks(the(12017, audit)) == ["risk.no-edge", "risk.connectors"]
 
 
+def test_one_of_the_store_that_would_soon_end_too_is_not_proposed() -> None:
+    soon = its_own("MBX1", key="soon", age=timedelta(days=1750))
+    server = with_store(a_server(at=everywhere(ENDING), presents=ENDING), stored(ENDING), stored(soon))
+
+    assert steps(the(12017, audited(server))) == ["step.make-new"]
+
+
 def test_an_edge_gets_a_new_one_and_a_new_subscription() -> None:
     old = its_own("EDGE1", key="ending", age=timedelta(days=1800))
     edge = a_server("EDGE1", roles=Role.EDGE, at=everywhere(old), presents=old)

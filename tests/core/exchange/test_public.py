@@ -142,6 +142,21 @@ def test_where_no_certificate_was_seen_nothing_is_said() -> None:
     assert codes(audited(silent, connectors=(a_receive_connector(tls_certificate_name=GONE),))) == []
 
 
+def test_a_connector_that_offers_nothing_and_names_what_is_not_there_is_told() -> None:
+    """So it looks where the connector found none: it offers no STARTTLS at all."""
+    audit = audited(a_server(starttls=None), connectors=(a_receive_connector(tls_certificate_name=GONE),))
+
+    assert codes(audit) == [12014]
+    assert explained(audit) == [(12117, 12014)]
+    assert steps(the(12014, audit))[0] == "step.import-public"
+
+
+def test_a_connector_that_names_the_internal_certificate_finds_it() -> None:
+    connector = a_receive_connector(tls_certificate_name="<I>CN=MBX1<S>CN=MBX1")
+
+    assert codes(audited(a_server(starttls=None), connectors=(connector,))) == [12117]
+
+
 def test_a_send_connector_is_told_once_for_all_its_servers() -> None:
     connector = a_send_connector("MBX1", "MBX2", tls_certificate_name=GONE, fqdn="mail.corp.example")
 

@@ -11,7 +11,7 @@ from mailtrust.core.exchange.facts import Controller, Role
 from mailtrust.core.exchange.judgement import Audit
 from mailtrust.core.model.event import Severity
 from mailtrust.core.policy import Policy
-from tests.core.exchange.audited import audited, codes, commands, phrases, ruled_out, steps, the
+from tests.core.exchange.audited import audited, codes, commands, phrases, routes, ruled_out, steps, the
 from tests.forest import (
     DC1,
     DC2,
@@ -51,6 +51,7 @@ def test_within_the_latency_it_is_on_its_way() -> None:
     assert found.worst is Severity.INFORMATION
     assert (found.finding.since, found.finding.until) == (NOON - minutes(5), NOON + minutes(10))
     assert steps(found) == ["step.wait", "step.pull", "step.pull-samba"]
+    assert found.finding.action is None
     assert "proof.late" in phrases(found)
 
 
@@ -137,6 +138,7 @@ def test_where_every_controller_of_its_site_lacks_it_it_is_missing_there() -> No
     assert codes(audit) == [12012]
     assert (found.finding.cause, found.finding.severity) == ("overdue", Severity.ERROR)
     assert found.finding.since == NOON - minutes(105)
+    assert routes(found) == ["route.no-edge"]
     assert ruled_out(found) == {"not-enabled": "ruled.stands", "not-written": "ruled.stands"}
     assert commands(found)[0].startswith("Get-ExchangeServer MBX1 -Status |")
     assert commands(found)[1] == f'repadmin /replsingleobj dc1.corp.example dc9.corp.example "{HERE}"'
@@ -146,7 +148,10 @@ def test_a_far_controller_that_lacks_it_is_only_behind() -> None:
     stamps = {DC1.url: a_stamp(number=950, age=minutes(120)), DC2.url: a_stamp(number=950, age=minutes(120))}
     server = a_server(at={FAR.url: None}, stamps={**stamps, FAR.url: None}, controllers=(DC1, DC2, FAR))
 
-    assert codes(audited(server, controllers=(DC1, DC2, FAR))) == [12102]
+    audit = audited(server, controllers=(DC1, DC2, FAR))
+
+    assert codes(audit) == [12102]
+    assert routes(the(12102, audit)) == ["route.behind-far"]
 
 
 def test_a_read_only_controller_is_not_written_to() -> None:
@@ -224,6 +229,7 @@ def test_a_server_that_still_reads_another_one_is_overdue_by_its_own_account() -
     found = the(12012, audited(replace(server, collected=told)))
 
     assert found.finding.cause == "overdue"
+    assert routes(found) == ["route.behind"]
     assert "proof.reads" in phrases(found)
     assert steps(found) == ["step.its-controllers"]
 

@@ -8,41 +8,30 @@ command that does nothing where it is not in the store.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from cryptography import x509
 
 from mailtrust.core.exchange.case import Case, some
 from mailtrust.core.exchange.facts import StoreCertificate
-from mailtrust.core.exchange.judgement import Shell, Step
+from mailtrust.core.exchange.judgement import Step
 from mailtrust.core.exchange.risks import of_a_new_certificate
-from mailtrust.core.exchange.shell import Argument, Expression, cmdlet, literal
+from mailtrust.core.exchange.shell import Expression, cmdlet, literal
 from mailtrust.core.exchange.tls_name import written_value
+from mailtrust.core.exchange.typed import reading, step, writing
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Said
 
-_EXCHANGE_2007 = 8
 _SHOW = "Format-List Thumbprint,Subject,Issuer,NotAfter,HasPrivateKey,Services"
 _PLACEHOLDER = "THUMBPRINT"
-
-
-def controller(case: Case) -> str | None:
-    """
-    The controller to write at: one that answered and takes writes, the nearest to the server first.
-
-    None where none is known, and on an Edge, which has no directory but its own.
-    """
-    if case.server.is_edge:
-        return None
-    site = case.server.site.lower()
-    fit = [one for one in case.organization.controllers if one.readable and not one.read_only]
-    fit.sort(key=lambda one: (not site or one.site.lower() != site, not one.in_site))
-    return fit[0].name if fit else None
+_WARNING = timedelta(days=90)
 
 
 def look_by_name(case: Case) -> Step:
     """See what Exchange would choose for its name, before anything is made."""
-    enable = _cmdlet(case, "Enable-ExchangeCertificate", Thumbprint=_PLACEHOLDER, Services="SMTP")
-    looked = _cmdlet(case, "Get-ExchangeCertificate", writes=False, DomainName=case.own_names[-1])
-    return _step(
+    enable = writing(case, "Enable-ExchangeCertificate", Thumbprint=_PLACEHOLDER, Services="SMTP")
+    looked = reading(case, "Get-ExchangeCertificate", DomainName=case.own_names[-1])
+    return step(
         case,
         Said(
             "step.look-by-name", {"server": case.server.name, "enable": enable, "placeholder": _PLACEHOLDER}
@@ -62,20 +51,20 @@ def look_at_its_controllers(case: Case) -> Step:
 
 def look_for(case: Case, published: Certificate) -> Step:
     """See whether a certificate that the directory publishes is in the server's store."""
-    looked = _cmdlet(case, "Get-ExchangeCertificate", writes=False, Thumbprint=_full(published.thumbprint))
-    return _step(case, case.say("step.look-for"), f"{looked} | {_SHOW},AccessRules")
+    looked = reading(case, "Get-ExchangeCertificate", Thumbprint=_full(published.thumbprint))
+    return step(case, case.say("step.look-for"), f"{looked} | {_SHOW},AccessRules")
 
 
 def make_new(case: Case, old: Certificate | None, *, old_is_lost: bool, instead: bool = False) -> Step:
     """Make a certificate of the server's own names, and publish it; *instead*: if the last step did not."""
-    command = _cmdlet(
+    command = writing(
         case,
         "New-ExchangeCertificate",
         SubjectName=f"CN={written_value(case.own_names[0])}",
         DomainName=case.own_names,
         Services="SMTP",
     )
-    return _step(
+    return step(
         case,
         case.say("step.make-new-instead" if instead else "step.make-new"),
         command,
@@ -87,16 +76,16 @@ def make_new(case: Case, old: Certificate | None, *, old_is_lost: bool, instead:
 
 def enable_again(case: Case, thumbprint: str, *, mends: bool = False) -> Step:
     """Give the transport its right to the key of what is published already."""
-    command = _cmdlet(case, "Enable-ExchangeCertificate", Thumbprint=_full(thumbprint), Services="SMTP")
-    return _step(case, case.say("step.enable-again"), command, mends=mends)
+    command = writing(case, "Enable-ExchangeCertificate", Thumbprint=_full(thumbprint), Services="SMTP")
+    return step(case, case.say("step.enable-again"), command, mends=mends)
 
 
 def enable_at(case: Case, published: Certificate, at: str, *, mends: bool) -> Step:
     """Write what is published elsewhere at that controller too."""
-    command = _cmdlet(
+    command = writing(
         case, "Enable-ExchangeCertificate", at=at, Thumbprint=_full(published.thumbprint), Services="SMTP"
     )
-    return _step(
+    return step(
         case, case.say("step.enable-at", controller=at), command, asks=Said("asks.overwrite"), mends=mends
     )
 
@@ -105,10 +94,10 @@ def enable_stored(
     case: Case, stored: StoreCertificate, old: Certificate | None, *, old_is_lost: bool
 ) -> Step:
     """Publish a certificate that was seen in the server's store."""
-    command = _cmdlet(
+    command = writing(
         case, "Enable-ExchangeCertificate", Thumbprint=_full(stored.thumbprint), Services="SMTP"
     )
-    return _step(
+    return step(
         case,
         case.say("step.enable-stored"),
         command,
@@ -121,13 +110,13 @@ def enable_stored(
 def enable_presented(case: Case, presented: Certificate, old: Certificate | None) -> Step:
     """Publish what the server presents, if it is in its store."""
     serial = f"{x509.load_der_x509_certificate(presented.der).serial_number:X}"
-    listed = _cmdlet(case, "Get-ExchangeCertificate", writes=False)
-    enable = _cmdlet(
+    listed = reading(case, "Get-ExchangeCertificate")
+    enable = writing(
         case, "Enable-ExchangeCertificate", Thumbprint=Expression("$_.Thumbprint"), Services="SMTP"
     )
     # Windows may or may not show the zeros in front.
     command = f"{listed} | Where-Object {{ $_.SerialNumber.TrimStart('0') -eq '{serial}' }}"
-    return _step(
+    return step(
         case,
         case.say("step.enable-presented"),
         f"{command} | ForEach-Object {{ {enable} }}",
@@ -154,11 +143,18 @@ def best_in_store(case: Case) -> StoreCertificate | None:
 def replace_certificate(case: Case, old: Certificate | None, *, old_is_lost: bool) -> tuple[Step, ...]:
     """The way to a good published certificate: out of the store where that is known, else a new one."""
     best = best_in_store(case)
-    if best is not None and (old is None or best.thumbprint != old.thumbprint):
+    if best is not None and _is_worth_it(case, best, old):
         return enable_stored(case, best, old, old_is_lost=old_is_lost), *tell_edges(case)
     made = make_new(case, old, old_is_lost=old_is_lost)
     looked = () if case.store is not None else (look_by_name(case),)
     return *looked, made, *tell_edges(case)
+
+
+def _is_worth_it(case: Case, best: StoreCertificate, old: Certificate | None) -> bool:
+    """False for the very one that is to be replaced, and for one that would soon have to be."""
+    leaf = best.certificate
+    lives_on = leaf is not None and leaf.not_after - case.now > _WARNING
+    return lives_on and (old is None or best.thumbprint != old.thumbprint)
 
 
 def tell_edges(case: Case) -> tuple[Step, ...]:
@@ -167,33 +163,6 @@ def tell_edges(case: Case) -> tuple[Step, ...]:
         return ()
     said = Said("step.start-edgesync", {"edges": some(one.name for one in case.trusting)})
     return (Step(said, ("Start-EdgeSynchronization", "Test-EdgeSynchronization")),)
-
-
-def _step(
-    case: Case,
-    said: Said,
-    *commands: str,
-    asks: Said | None = None,
-    risks: tuple[Said, ...] = (),
-    mends: bool = False,
-) -> Step:
-    there = _is_typed_there(case)
-    shell, on = (Shell.THERE, case.server.name) if there else (Shell.EXCHANGE, "")
-    return Step(said, commands, shell, on, asks, risks, mends)
-
-
-def _cmdlet(
-    case: Case, verb: str, *, writes: bool = True, at: str | None = None, **parameters: Argument
-) -> str:
-    on = {"Server": None if _is_typed_there(case) else case.server.name}
-    where = {"DomainController": at or controller(case) if writes else None}
-    return cmdlet(verb, **on, **parameters, **where)
-
-
-def _is_typed_there(case: Case) -> bool:
-    """An Edge is in no domain, and the cmdlets of 2007 know no -Server."""
-    version = case.server.version
-    return case.server.is_edge or (version is not None and version.major == _EXCHANGE_2007)
 
 
 def _full(thumbprint: str) -> Expression:

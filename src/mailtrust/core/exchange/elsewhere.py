@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from mailtrust.core.exchange import shell
-from mailtrust.core.exchange.advice import controller, make_new
+from mailtrust.core.exchange.advice import make_new
 from mailtrust.core.exchange.case import Case, Standing
 from mailtrust.core.exchange.facts import Connector, Controller, Direction
 from mailtrust.core.exchange.judgement import Shell, Step
 from mailtrust.core.exchange.shell import Expression, cmdlet
 from mailtrust.core.exchange.tls_name import write_tls_name
+from mailtrust.core.exchange.typed import controller, reading, step
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Said
 
-SMTP_PORT, BACKEND_PORT = 25, 2525
 _SET = {Direction.RECEIVE: "Set-ReceiveConnector", Direction.SEND: "Set-SendConnector"}
 _PFX = r"C:\certificate.pfx"
 _NAMED = Expression('"<I>$($new.Issuer)<S>$($new.Subject)"')
@@ -28,11 +28,12 @@ def pull(case: Case, behind: Standing) -> tuple[Step, ...]:
     if here is None or there is None:
         return (Step(Said("step.pull-unsafe", {"controller": behind.controller.name})),)
     values = {"controller": here, "source": there}
-    partition = "CN=Configuration" + case.server.dn.partition("CN=Configuration")[2]
+    name = case.server.dn
+    partition = name[max(name.lower().rfind("cn=configuration,"), 0) :]
     return (
         Step(
             Said("step.pull", values),
-            (f"repadmin /replsingleobj {here} {there} {shell.dn(case.server.dn)}",),
+            (f"repadmin /replsingleobj {here} {there} {shell.dn(name)}",),
             Shell.DOMAIN,
             mends=True,
         ),
@@ -48,52 +49,37 @@ def set_name(case: Case, connector: Connector, leaf: Certificate | None) -> Step
     """Let a connector name that certificate; None: none, so that it is chosen by the connector's FQDN."""
     name: str | Expression = Expression("$null") if leaf is None else write_tls_name(leaf)
     said = Said("step.clear-name" if leaf is None else "step.set-name", {"connector": connector.name})
-    return Step(said, (_set(case, connector, name),), mends=leaf is not None)
+    return step(case, said, _set(case, connector, name), mends=leaf is not None)
 
 
 def import_public(case: Case, connectors: tuple[Connector, ...]) -> Step:
     """Install a renewed public certificate, and let those connectors name it that name one."""
-    name = case.server.name
-    commands = [
-        "$new = "
-        + cmdlet(
-            "Import-ExchangeCertificate",
-            Server=name,
-            FileData=Expression(f"([System.IO.File]::ReadAllBytes('{_PFX}'))"),
-            Password=Expression("(Read-Host -AsSecureString)"),
-        ),
-        cmdlet(
-            "Enable-ExchangeCertificate",
-            Server=name,
-            Thumbprint=Expression("$new.Thumbprint"),
-            Services="SMTP",
-        ),
-        *(_set(case, one, _NAMED) for one in connectors),
-    ]
-    values = {"server": name, "file": _PFX}
-    return Step(Said("step.import-public", values), tuple(commands), asks=Said("asks.keep"), mends=True)
+    file = Expression(f"([System.IO.File]::ReadAllBytes('{_PFX}'))")
+    password = Expression("(Read-Host -AsSecureString)")
+    imported = reading(case, "Import-ExchangeCertificate", FileData=file, Password=password)
+    enable = reading(
+        case, "Enable-ExchangeCertificate", Thumbprint=Expression("$new.Thumbprint"), Services="SMTP"
+    )
+    named = (_set(case, one, _NAMED) for one in connectors)
+    said = case.say("step.import-public", file=_PFX)
+    return step(case, said, f"$new = {imported}", enable, *named, asks=Said("asks.keep"), mends=True)
 
 
 def look_at_connectors(case: Case) -> Step:
     """See which Receive connector takes which addresses, and what it offers."""
-    listed = cmdlet("Get-ReceiveConnector", Server=case.server.name)
+    listed = reading(case, "Get-ReceiveConnector")
     shown = "Format-List Name,Enabled,Bindings,RemoteIPRanges,AuthMechanism,Fqdn,TlsCertificateName"
-    return Step(case.say("step.look-at-connectors"), (f"{listed} | {shown}",))
+    return step(case, case.say("step.look-at-connectors"), f"{listed} | {shown}")
 
 
 def reach(case: Case) -> tuple[Step, ...]:
     """Find out whether it is the server, or the way to it."""
     host = case.own_names[-1]
+    ports = dict.fromkeys(look.endpoint.port for look in case.server.wires)
+    tries = (cmdlet("Test-NetConnection", host, Port=Expression(str(port))) for port in ports)
     return (
-        Step(
-            case.say("step.reach"),
-            tuple(
-                cmdlet("Test-NetConnection", host, Port=Expression(str(port)))
-                for port in (SMTP_PORT, BACKEND_PORT)
-            ),
-            Shell.POWERSHELL,
-        ),
-        Step(case.say("step.service-health"), (cmdlet("Test-ServiceHealth", Server=case.server.name),)),
+        Step(case.say("step.reach"), tuple(tries), Shell.POWERSHELL),
+        step(case, case.say("step.service-health"), reading(case, "Test-ServiceHealth")),
     )
 
 

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from mailtrust.core.events import catalog
 from mailtrust.core.exchange import elsewhere, proof, routes
 from mailtrust.core.exchange.case import Case, shown, some, thumb
-from mailtrust.core.exchange.facts import Connector, Direction, ExchangeServer
+from mailtrust.core.exchange.facts import STARTTLS, Connector, Direction, ExchangeServer
 from mailtrust.core.exchange.judgement import Judgement, Step, concluded
 from mailtrust.core.exchange.public import announced
 from mailtrust.core.exchange.selection import fitting_by_name
 from mailtrust.core.exchange.tls_name import TlsName, tls_name
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Finding, Said
+from mailtrust.core.model.sighting import WireFailure
 
 
 def named_and_not_there(case: Case) -> Iterator[Judgement]:
@@ -93,14 +94,13 @@ def _choice(case: Case, connector: Connector) -> list[Certificate] | None:
     stores = [_usable(one) for one in owners]
     if all(store is not None for store in stores):
         return [leaf for store in stores for leaf in store or ()]
-    seen = [leaf for one in owners for _, leaf in shown(one.wires)]
-    met = connector.direction is Direction.SEND or _met(case, connector)
-    return seen if seen and met else None
-
-
-def _met(case: Case, connector: Connector) -> bool:
-    """Whether it may have been this connector that showed us a certificate."""
-    return any(connector in case.answering(look).connectors for look, _ in shown(case.public))
+    receives = connector.direction is Direction.RECEIVE
+    looks = [look for one in owners for look in one.wires if not receives or look.verb == STARTTLS]
+    met = [look for look in looks if not receives or connector in case.answering(look).connectors]
+    if not any(look.found or look.failure is WireFailure.NOT_OFFERED for look in met):
+        return None
+    # Whatever it presents it has in its store, be it for another connector or verb.
+    return [leaf for one in owners for _, leaf in shown(one.wires)]
 
 
 def _proof(case: Case, connector: Connector, wanted: TlsName, held: list[Certificate]) -> tuple[Said, ...]:
@@ -108,7 +108,7 @@ def _proof(case: Case, connector: Connector, wanted: TlsName, held: list[Certifi
         first = case.say("proof.name-not-stored", count=str(len(held)))
     else:
         leaves = dict.fromkeys(f"{thumb(leaf)} (<I>{leaf.issuer}<S>{leaf.subject})" for leaf in held)
-        first = case.say("proof.name-not-presented", connector=connector.name, leaves=some(leaves))
+        first = case.say("proof.name-not-presented", connector=connector.name, leaves=some(leaves) or "-")
     renewed = [leaf for leaf in held if wanted.names_subject_of(leaf)]
     again = [Said("proof.name-renewed", {**proof.described(leaf), "issuer": leaf.issuer}) for leaf in renewed]
     return first, *again[:1]

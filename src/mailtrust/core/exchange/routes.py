@@ -83,11 +83,11 @@ def when_shared(case: Case, others: Iterable[ExchangeServer]) -> tuple[Route, ..
     return (Route(Outcome.UNSURE, Said("route.shared-with-edge", values)),)
 
 
-def when_behind(case: Case) -> tuple[Route, ...]:
-    """Some controller still has another state of it."""
-    if case.server.is_edge:
-        return (Route(Outcome.UNSURE, Said("route.behind-edge", _values(case))),)
-    return (Route(Outcome.UNSURE, Said("route.behind", _values(case))),)
+def when_behind(case: Case, *, far: bool) -> tuple[Route, ...]:
+    """Some controller still has another state of it; *far*: one that neither it nor its own peers read."""
+    if far:
+        return (Route(Outcome.FLOWS, case.say("route.behind-far")),)
+    return (Route(Outcome.UNSURE, case.say("route.behind-edge" if case.server.is_edge else "route.behind")),)
 
 
 def when_expired(case: Case) -> tuple[Route, ...]:

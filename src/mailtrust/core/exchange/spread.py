@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from mailtrust.core.events import catalog
@@ -12,7 +13,7 @@ from mailtrust.core.exchange.case import Case, Standing
 from mailtrust.core.exchange.judgement import Judgement, Step, concluded
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Finding, RuledOut, Said, when
-from mailtrust.core.model.replication import Fate, fate
+from mailtrust.core.model.replication import Fate
 
 _FATES = {Fate.LATE: "proof.late", Fate.LOST: "proof.lost", Fate.UNKNOWN: "proof.due"}
 
@@ -45,7 +46,8 @@ def _fate(case: Case, behind: Standing) -> Fate:
     if written is not None and written.writer == behind.controller.writer:
         # Nobody lists how far it has seen of itself; its own writes it has all seen.
         return Fate.LOST
-    return fate(written, behind.look.seen or behind.controller.seen)
+    seen = behind.look.seen or behind.controller.seen
+    return replace(behind.look, seen=seen).fate_of(written)
 
 
 def _reads_another(case: Case, leaf: Certificate, written_at: datetime) -> bool:
@@ -76,7 +78,9 @@ def _overdue(case: Case, leaf: Certificate, lacking: list[Standing], written_at:
     if not case.server.is_edge:
         steps.insert(0, advice.look_at_its_controllers(case))
     said = case.say("finding.overdue", **values)
-    return concluded(finding, said, routes.when_behind(case), tuple(steps))
+    silent = case.was_seen_silent and not case.server.is_edge
+    them = routes.when_silent(case) if silent else routes.when_behind(case, far=False)
+    return concluded(finding, said, them, tuple(steps))
 
 
 def _behind(case: Case, leaf: Certificate, behind: Standing, written_at: datetime) -> Judgement:
@@ -95,7 +99,9 @@ def _behind(case: Case, leaf: Certificate, behind: Standing, written_at: datetim
         since=deadline,
     )
     steps = _bring(case, leaf, behind)
-    return concluded(finding, case.say(phrase, **values), routes.when_behind(case), steps)
+    here, there = case.server.site.lower(), behind.controller.site.lower()
+    them = routes.when_behind(case, far=bool(here and there) and here != there)
+    return concluded(finding, case.say(phrase, **values), them, steps)
 
 
 def _on_its_way(case: Case, leaf: Certificate, behind: Standing, written_at: datetime) -> Judgement:
@@ -114,7 +120,7 @@ def _on_its_way(case: Case, leaf: Certificate, behind: Standing, written_at: dat
         since=written_at,
         until=deadline,
     )
-    hurry = elsewhere.pull(case, behind)
+    hurry = (replace(step, mends=False) for step in elsewhere.pull(case, behind))
     steps = (Step(case.say("step.wait", until=when(deadline))), *hurry)
     return concluded(finding, case.say("finding.replicating", **values), (), steps)
 
