@@ -67,11 +67,13 @@ class Organization:
     forest: Forest
 
     async def add(self, *servers: MailServer, replicate: bool = True) -> None:
+        entries: dict[str, Attributes] = {}
         for one in servers:
-            await self._add(one.dn, one.attributes)
             protocols = f"CN=Protocols,{one.dn}"
-            await self._add(protocols, {"objectClass": "protocolCfgSharedServer"})
-            await self._add(f"CN=SMTP Receive Connectors,{protocols}", {"objectClass": "container"})
+            entries[one.dn] = one.attributes
+            entries[protocols] = {"objectClass": "protocolCfgSharedServer"}
+            entries[f"CN=SMTP Receive Connectors,{protocols}"] = {"objectClass": "container"}
+        await self._add(entries)
         if replicate:
             self.replicate()
 
@@ -88,7 +90,7 @@ class Organization:
             "msExchSMTPReceiveConnectorFQDN": server.host,
             "msExchSMTPReceiveInboundSecurityFlag": str(_EVERY_MECHANISM),
         }
-        await self._add(dn, {**usual, **(rest or {})})
+        await self._add({dn: {**usual, **(rest or {})}})
 
     async def send(self, name: str, *sources: MailServer, rest: Attributes | None = None) -> None:
         """A Send connector of these servers."""
@@ -97,7 +99,7 @@ class Organization:
             "msExchSourceBridgeheadServersDN": tuple(one.dn for one in sources),
             "msExchSmtpSendEnabled": "TRUE",
         }
-        await self._add(f"CN={name},{SEND_CONNECTORS}", {**usual, **(rest or {})})
+        await self._add({f"CN={name},{SEND_CONNECTORS}": {**usual, **(rest or {})}})
 
     async def write(self, server: MailServer, value: bytes | None, at: Controller | None = None) -> None:
         """What stands on the server from now on, written at one controller; None: nothing."""
@@ -123,10 +125,11 @@ class Organization:
         """Take everything to the second controller, now."""
         self.forest.replicate(self.forest.dc2, self.forest.dc1, CONFIGURATION)
 
-    async def _add(self, dn: str, attributes: Attributes) -> None:
-        held = [(key, _values(value)) for key, value in attributes.items() if value is not None]
+    async def _add(self, entries: Mapping[str, Attributes]) -> None:
         async with await self.forest.wire(ADMINISTRATOR) as wire:
-            await wire.add(dn, held, timeout=PATIENCE)
+            for dn, attributes in entries.items():
+                held = [(key, _values(value)) for key, value in attributes.items() if value is not None]
+                await wire.add(dn, held, timeout=PATIENCE)
 
 
 def _backdated(blob: bytes, ago: timedelta) -> bytes:

@@ -144,4 +144,4 @@ async def test_fifty_silent_servers_are_waited_for_at_the_same_time() -> None:
 
     assert crowd.most == 50 * len(VERBS)
     assert len(crowd.places) == 50
-    assert {look.why for one in found for look in one.wires} == {"no banner within 3 s"}
+    assert all(look.why.startswith("no banner within") for one in found for look in one.wires)
