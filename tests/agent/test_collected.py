@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mailtrust.cli
@@ -167,12 +167,14 @@ def test_another_kind_of_file_is_named(parts: dict[str, str]) -> None:
         read(**parts)
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_bytes_are_a_fault_of_ours(data: bytes) -> None:
     with pytest.raises(BadInput):
         read_collected(data, "mbx1.json")
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(written(a_file())) - 1), st.integers(0, 255))
 def test_no_damage_is_a_fault_of_ours(at: int, byte: int) -> None:
     data = bytearray(written(a_file()))

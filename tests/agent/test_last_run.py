@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailtrust.agent.audit_report import audit_report
@@ -133,6 +133,7 @@ def test_a_report_of_another_kind_is_not_compared_with(change: dict[str, str]) -
         read_run(as_json(report).encode(), "last.json")
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_bytes_are_a_fault_of_ours(data: bytes) -> None:
     with pytest.raises(BadInput):

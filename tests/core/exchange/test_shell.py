@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailtrust.core.exchange.shell import Expression, cmdlet, dn, host, literal, quoted
@@ -16,6 +16,7 @@ HOSTILE = st.text(
 )
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_any_text_is_one_argument_that_means_itself(name: str) -> None:
     written = quoted(name)
@@ -24,6 +25,7 @@ def test_any_text_is_one_argument_that_means_itself(name: str) -> None:
     assert written.isprintable()
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_no_text_becomes_a_command_of_its_own(name: str) -> None:
     """By a grammar that is not ours."""
@@ -100,6 +102,7 @@ def test_a_distinguished_name_has_nothing_that_a_shell_could_take(name: str, wri
     assert dn(name) == written
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_distinguished_name_is_one_word_to_any_shell(name: str) -> None:
     written = dn(name)

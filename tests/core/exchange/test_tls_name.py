@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailtrust.core.exchange.tls_name import TlsName, tls_name, write_tls_name
@@ -137,6 +137,7 @@ def test_what_is_no_name_says_what_is_wrong(text: str, phrase: str) -> None:
     assert found.phrase == phrase
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=16))
 def test_what_is_written_names_what_it_was_written_for(common_name: str) -> None:
     leaf = issued(((OID.COMMON_NAME, common_name),))
@@ -149,6 +150,7 @@ def test_what_is_written_names_what_it_was_written_for(common_name: str) -> None
         assert found.names(leaf)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_is_a_fault_of_ours(text: str) -> None:
     tls_name(text)

@@ -13,7 +13,7 @@ from mailtrust.core.exchange.case import Case, Standing
 from mailtrust.core.exchange.judgement import Judgement, Step, concluded
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Finding, RuledOut, Said, when
-from mailtrust.core.model.replication import Fate, fate
+from mailtrust.core.model.replication import Fate
 
 _FATES = {Fate.LATE: "proof.late", Fate.LOST: "proof.lost", Fate.UNKNOWN: "proof.due"}
 
@@ -46,7 +46,8 @@ def _fate(case: Case, behind: Standing) -> Fate:
     if written is not None and written.writer == behind.controller.writer:
         # Nobody lists how far it has seen of itself; its own writes it has all seen.
         return Fate.LOST
-    return fate(written, behind.look.seen or behind.controller.seen)
+    seen = behind.look.seen or behind.controller.seen
+    return replace(behind.look, seen=seen).fate_of(written)
 
 
 def _reads_another(case: Case, leaf: Certificate, written_at: datetime) -> bool:
