@@ -56,11 +56,13 @@ def head(audit: Audit, texts: Texts) -> tuple[tuple[str, str], ...]:
         "asked": str(len(asked)),
         "known": str(len(organization.controllers)),
     }
+    addresses = some(sorted(set(organization.sources.values())))
+    where = f"({addresses})" if addresses else ""
     rows = (
         (texts.label("organization"), organization.name),
         (texts.label("forest"), organization.forest),
         (texts.label("audited"), when(audit.judged_at)),
-        (texts.label("seen-from"), organization.seen_from),
+        (texts.label("seen-from"), " ".join(filter(None, (organization.seen_from, where)))),
         (texts.label("account"), organization.account),
         (texts.label("controllers"), texts.say(Said("page.controllers", read)) if asked else ""),
     )
