@@ -93,10 +93,14 @@ def test_the_page_for_a_browser_is_written_beside_the_one_on_the_screen(desk: De
     assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_a_page_that_cannot_be_written_is_said_in_a_sentence(desk: Desk, file: Path) -> None:
-    ran = desk.type("audit", "exchange", "--from", file, "--html", desk.folder / "none" / "audit.html")
+@pytest.mark.parametrize("option", ["--html", "--last"])
+def test_a_file_that_cannot_be_written_costs_that_file_and_not_the_page(
+    desk: Desk, file: Path, option: str
+) -> None:
+    ran = desk.type("audit", "exchange", "--from", file, option, desk.folder / "none" / "audit")
 
     assert ran.code == 1
+    assert ran.out.startswith("ERROR")
     assert "cannot be written" in ran.err
 
 

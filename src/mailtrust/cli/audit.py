@@ -10,15 +10,15 @@ import typer
 from mailtrust.agent.audit import audit, saw_nothing
 from mailtrust.agent.audit_report import audit_report
 from mailtrust.agent.collected import read_collected
-from mailtrust.agent.last_run import changes, read_run, run_of
+from mailtrust.agent.last_run import Changes, changes, read_run, run_of
 from mailtrust.agent.organization import look
 from mailtrust.cli.audit_aim import Asked, aim_of
 from mailtrust.cli.files import read_file, write_file
 from mailtrust.cli.frame import JsonOption, given, session, texts
-from mailtrust.cli.output import caution, emit, say
+from mailtrust.cli.output import as_json, caution, emit, say
 from mailtrust.cli.program import application
 from mailtrust.core.exchange.judgement import Audit
-from mailtrust.errors import BadInput
+from mailtrust.errors import BadInput, MailtrustError
 from mailtrust.texts import Texts
 
 app = application()
@@ -103,8 +103,21 @@ def exchange(
     offline = bool(collected) and not controller
     aim = None if offline else aim_of(asked, session(context), context)
     seen = asyncio.run(audit(aim, look, collected))
-    _tell(seen, shelf, last, html, json_output=json_output)
-    raise typer.Exit(1 if saw_nothing(seen) else 0)
+    since, may_write = _compared(seen, shelf, last)
+    report = audit_report(seen, shelf, since)
+    if json_output:
+        emit(report)
+    else:
+        from mailtrust.cli.audit_page import show_page
+
+        show_page(seen, shelf, since)
+    files = {last: as_json(report)} if last is not None and may_write else {}
+    if html is not None:
+        from mailtrust.cli.audit_html import audit_html
+
+        files[html] = audit_html(seen, shelf, since)
+    failed = [file for file, text in files.items() if not _write(file, text)]
+    raise typer.Exit(1 if saw_nothing(seen) or failed else 0)
 
 
 @app.command(epilog="Example: mailtrust audit collector --output collect.ps1")
@@ -132,27 +145,23 @@ def collector(
         say(script.rstrip())
 
 
-def _tell(seen: Audit, shelf: Texts, last: Path | None, html: Path | None, *, json_output: bool) -> None:
-    report = audit_report(seen, shelf)
-    since, may_write = None, last is not None
-    if last is not None and last.exists():
-        try:
-            since = changes(read_run(read_file(last), str(last)), run_of(report))
-        except BadInput as error:
-            caution(f"{error.message}; it was left as it is, and this run was not written to it")
-            may_write = False
-    report = audit_report(seen, shelf, since)
-    if html is not None:
-        from mailtrust.cli.audit_html import audit_html
+def _compared(seen: Audit, shelf: Texts, last: Path | None) -> tuple[Changes | None, bool]:
+    """What changed since the run in that file, and whether this one may take its place."""
+    if last is None or not last.exists():
+        return None, True
+    try:
+        before = read_run(read_file(last), str(last))
+    except BadInput as error:
+        caution(f"{error.message}; it was left as it is, and this run was not written to it")
+        return None, False
+    return changes(before, run_of(audit_report(seen, shelf))), True
 
-        write_file(html, audit_html(seen, shelf, since).encode(), secret=False)
-    if last is not None and may_write:
-        from mailtrust.cli.output import as_json
 
-        write_file(last, as_json(report).encode(), secret=False)
-    if json_output:
-        emit(report)
-    else:
-        from mailtrust.cli.audit_page import show_page
-
-        show_page(seen, shelf, since)
+def _write(file: Path, text: str) -> bool:
+    """Whether it was written.  The page was made, and is not lost with a file that cannot be."""
+    try:
+        write_file(file, text.encode(), secret=False)
+    except MailtrustError as error:
+        caution(f"{error.message}; {error.hint}")
+        return False
+    return True
