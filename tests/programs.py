@@ -22,6 +22,7 @@ import pytest
 PACKAGES = {
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
     "adcli": "adcli",
+    "chromium": "chromium",
     "faketime": "faketime",
     "gcc": "gcc",
     "ip": "iproute2",

@@ -14,6 +14,7 @@ posttls-finger:postfix:the second opinion of Postfix on what we present
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
+chromium:chromium:the page as a browser shows it
 slapd:slapd:the conversations with another LDAP server
 ldapsearch:ldap-utils:the second opinion on what an LDAP server holds
 ip:iproute2:the tests in a network of their own

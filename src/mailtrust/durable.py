@@ -14,18 +14,24 @@ from pathlib import Path
 SECRET, PUBLIC = 0o600, 0o644
 TEMPORARY_SUFFIX = ".new"
 
+_WHERE_THERE_ARE = ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
+"""The first two are Unix's; without the third Windows would write other line ends."""
+
 
 def write(path: Path, data: bytes, mode: int) -> None:
     """Replace *path* by *data*; on disk when it returns.  Raises: OSError, with *path* as it was."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    for name in _WHERE_THERE_ARE:
+        flags |= getattr(os, name, 0)
     # Nobody else's from birth, whatever it shall be in the end: a umask can only take away.
     descriptor = os.open(beside, flags, SECRET)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
@@ -48,7 +54,9 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in *folder* on disk.  Raises: OSError."""
+    """Put the names in *folder* on disk, where a folder can be opened (not on Windows).  Raises: OSError."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

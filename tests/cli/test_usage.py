@@ -22,7 +22,7 @@ def snapshot(desk: Desk) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(set(WORDS) - {"lab", "hub", "directory"}))
+@pytest.mark.parametrize("name", sorted(set(WORDS) - {"audit", "lab", "hub", "directory"}))
 def test_every_command_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
     said = desk.must(name, "--help").out
 
@@ -31,7 +31,7 @@ def test_every_command_has_help_with_an_example_and_json(desk: Desk, name: str) 
     assert "{" not in said
 
 
-@pytest.mark.parametrize("name", ["directory", "hub"])
+@pytest.mark.parametrize("name", ["directory", "hub", "audit"])
 def test_no_summary_is_cut_off(desk: Desk, name: str) -> None:
     assert "..." not in desk.must(name, "--help").out.partition("Commands:")[2]
 
@@ -39,6 +39,14 @@ def test_no_summary_is_cut_off(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize("name", ["show", "replicate", "put"])
 def test_every_command_of_directory_has_help_with_an_example(desk: Desk, name: str) -> None:
     assert f"Example: mailtrust directory {name}" in desk.must("directory", name, "--help").out
+
+
+@pytest.mark.parametrize("name", ["exchange", "collector"])
+def test_every_command_of_audit_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
+    said = desk.must("audit", name, "--help").out
+
+    assert f"Example: mailtrust audit {name}" in said
+    assert "--json" in said
 
 
 @pytest.mark.parametrize(

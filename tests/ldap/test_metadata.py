@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailtrust.errors import BadInput, NotACertificate
-from mailtrust.ldap.metadata import Stamp, attribute_key, certificate_in, cursors, has_seen, stamps
+from mailtrust.ldap.metadata import (
+    Stamp,
+    attribute_key,
+    certificate_in,
+    cursors,
+    has_seen,
+    stamps,
+    worded_stamp,
+)
 
 WRITER = UUID("5d6d1d3c-7a0a-4c1c-9e54-4f8f0a9f2b11")
 # 13 409 020 000 seconds after 1601.
@@ -58,7 +66,7 @@ def test_what_was_seen_comes_back(seen: dict[UUID, int], version: int) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_plainly_refused(noise: bytes) -> None:
     for version in (b"", head(1, 1), head(1, 2), head(2, 1)):
-        for read in (stamps, cursors, certificate_in):
+        for read in (stamps, cursors, certificate_in, worded_stamp):
             with suppress(BadInput):
                 read(version + noise)
 
@@ -111,6 +119,35 @@ def test_an_attributes_key_has_no_sign() -> None:
     assert attribute_key(b"590334") == 0x901FE
     with pytest.raises(BadInput):
         attribute_key(b"many")
+
+
+WORDED = f"""\
+<DS_REPL_ATTR_META_DATA>
+\t<pszAttributeName>msExchServerInternalTLSCert</pszAttributeName>
+\t<dwVersion>3</dwVersion>
+\t<ftimeLastOriginatingChange>2025-12-03T04:40:00Z</ftimeLastOriginatingChange>
+\t<uuidLastOriginatingDsaInvocationID>{WRITER}</uuidLastOriginatingDsaInvocationID>
+\t<usnOriginatingChange>1234</usnOriginatingChange>
+\t<usnLocalChange>10</usnLocalChange>
+\t<pszLastOriginatingDsaDN></pszLastOriginatingDsaDN>
+</DS_REPL_ATTR_META_DATA>
+\0"""
+
+
+def test_windows_tells_a_stamp_in_words_as_well() -> None:
+    """In a form that Microsoft documents; Samba 4.17 has none of it, so that only the words were tried."""
+    name, stamp = worded_stamp(WORDED.encode())
+
+    assert name == "msExchServerInternalTLSCert"
+    assert stamp == Stamp(3, NOON, WRITER, 1234, 10)
+
+
+@pytest.mark.parametrize(
+    ("true", "false"), [("<dwVersion>3", "<dwVersion>many"), ("2025-12-03T", "then"), ("usnLocal", "usn")]
+)
+def test_a_stamp_in_words_that_lack_something_is_refused(true: str, false: str) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        worded_stamp(WORDED.replace(true, false).encode())
 
 
 def wrapped(*properties: tuple[int, bytes]) -> bytes:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mailtrust.agent.look import Assessment
-from mailtrust.agent.replication import lacks
 from mailtrust.core.checks.replicas import Lack
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Finding
@@ -19,12 +17,18 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Installed, ReplicaSighting, StoreSighting, View, WireSighting
 from mailtrust.texts import Texts
 
+if TYPE_CHECKING:
+    from mailtrust.agent.look import Assessment
+
 CHECK_SCHEMA = "mailtrust.check/1"
 ELSEWHERE = "its store is on that server, and cannot be looked at from here"
 
 
 def check_report(seen: Assessment, texts: Texts) -> dict[str, Any]:
     """The whole of `mailtrust check --json`."""
+    # It knows the journal, which is Unix's own, and the audit reports on Windows.
+    from mailtrust.agent.replication import lacks
+
     return {
         "schema": CHECK_SCHEMA,
         "checked_at": moment(seen.checked_at),

@@ -11,18 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from mailtrust.agent.journal import Journal
+from mailtrust.agent.sign_in import ldap_settings
 from mailtrust.certificates.store import Store
 from mailtrust.config import Config
-from mailtrust.config import Directory as Replicas
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.policy import Policy
-from mailtrust.directory.ldap import LdapSettings
-from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, Credentials, OwnAccount, Password
-from mailtrust.directory.ldap_kerberos import Kerberos
-from mailtrust.directory.ldap_keyring import KeyringPassword
 from mailtrust.directory.open import Directory, open_directory
 from mailtrust.errors import BadConfiguration
-from mailtrust.ldap import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
         config.directory.replicas,
         timeout=config.policy.probe_timeout,
         memory=journal,
-        ldap=_ldap(config.directory) if config.directory.base or config.directory.members else None,
+        ldap=ldap_settings(config.directory) if config.directory.base or config.directory.members else None,
         which=config.directory.which,
         computes_latency=config.directory.latency is None,
     )
@@ -82,21 +77,3 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
         yield Site(config, Store(config.server.store), directory, journal)
     finally:
         await directory.close()
-
-
-def _ldap(replicas: Replicas) -> LdapSettings:
-    members = names.parse(replicas.members) if replicas.members else None
-    return LdapSettings(names.parse(replicas.base), _credentials(replicas), replicas.ca_file, members)
-
-
-def _credentials(replicas: Replicas) -> Credentials:
-    if replicas.bind == "simple" and replicas.password_file is not None:
-        return Password(replicas.bind_dn, replicas.password_file)
-    if replicas.bind == "simple":
-        return KeyringPassword(replicas.bind_dn, replicas.password_keyring)
-    if replicas.bind == "external":
-        file = replicas.client_certificate
-        return OwnAccount() if file is None else ClientCertificate(file)
-    if replicas.bind == "kerberos":
-        return Kerberos(replicas.principal, replicas.keytab)
-    return Anonymous()

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 DRY_RUN_SCHEMA = "mailtrust.dry-run/1"
 _PLAIN_WIDTH, _NARROWEST = 80, 40
 _AS_IT_CAN = "mailtrust.as-it-can"
-_STAND_INS = {"●": "#", "·": ".", "…": "...", "→": "->", "\N{REPLACEMENT CHARACTER}": "?"}
+_STAND_INS = {
+    "●": "#", "○": "o", "·": ".", "≠": "!=", "…": "...", "→": "->", "↔": "<->",
+    "\N{REPLACEMENT CHARACTER}": "?",
+}  # fmt: skip
 """Never `?` for what is there: in the grid that means that nobody could look."""
 
 
@@ -56,6 +59,11 @@ def emit(value: Any) -> None:
     """One JSON value on standard output."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout))
     sys.stdout.write("\n")
+
+
+def as_json(value: Any) -> str:
+    """The same for a file."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def emit_line(value: Any) -> None:

@@ -60,6 +60,9 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("hub", "hub", "The embedded transport, and its queue."),
     )),
+    ("Exchange", (
+        Word("audit", "audit", "An Exchange organization on one page, from outside."),
+    )),
 )  # fmt: skip
 
 WORDS = {word.name: word for _, words in SECTIONS for word in words}

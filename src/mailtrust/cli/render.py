@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mailtrust.agent.look import Assessment
 from mailtrust.cli.output import say, width
 from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.checks import Verdict
@@ -17,13 +17,17 @@ from mailtrust.directory import ldap_url
 from mailtrust.errors import BadInput
 from mailtrust.texts import Texts
 
+if TYPE_CHECKING:
+    # The audit shows its findings with us, also on Windows, where there is no journal.
+    from mailtrust.agent.look import Assessment
+
 EXIT_CODES = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.ERROR: 2, Verdict.UNKNOWN: 3}
 """As monitoring plugins have them."""
 
 _PLUGIN_WORDS = {
     Verdict.OK: "OK", Verdict.WARNING: "WARNING", Verdict.ERROR: "CRITICAL", Verdict.UNKNOWN: "UNKNOWN",
 }  # fmt: skip
-_VERDICT_STYLE = {
+VERDICT_STYLE = {
     Verdict.OK: "bold green", Verdict.WARNING: "bold yellow", Verdict.ERROR: "bold red",
     Verdict.UNKNOWN: "bold magenta",
 }  # fmt: skip
@@ -58,7 +62,7 @@ def first_line(seen: Assessment) -> str:
 
 def show_assessment(seen: Assessment, shelf: Texts, typed: Typed) -> None:
     """The first line, every finding with its proof, and what was left out of the count."""
-    say(first_line(seen), _VERDICT_STYLE[seen.verdict])
+    say(first_line(seen), VERDICT_STYLE[seen.verdict])
     for finding in seen.diagnosis.findings:
         say()
         show_finding(finding, shelf, typed)

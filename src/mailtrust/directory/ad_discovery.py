@@ -18,7 +18,7 @@ from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.sites import Controller, Forest, latencies
 from mailtrust.directory.ad import AdReplica
 from mailtrust.directory.ad_forest import Root
-from mailtrust.directory.ldap_url import place
+from mailtrust.directory.ldap_url import beside, place
 from mailtrust.errors import DirectoryUnavailable
 
 Which = Literal["named", "in-site", "all"]
@@ -102,7 +102,7 @@ class Discovery:
         kept = {one.url: one for one in self.replicas}
         for controller in self._wanted(forest, root, site):
             if controller not in known.values():
-                url = _url(named[0].url, controller.host)
+                url = beside(named[0].url, controller.host)
                 known[url] = controller
                 kept.setdefault(url, self._opened(url))
         for url in kept.keys() - known.keys():
@@ -131,10 +131,3 @@ class Discovery:
             return (await one.forest())[0].host
         except DirectoryUnavailable:
             return host
-
-
-def _url(like: str, host: str) -> str:
-    """The controller *host*, to be reached as the URL *like* has it."""
-    where = place(like)
-    usual = {"ldap": 389, "ldaps": 636}.get(where.scheme)
-    return f"{where.scheme}://{host}" + ("" if where.port == usual else f":{where.port}")

@@ -94,6 +94,13 @@ def place(url: str) -> Place:
     return Place(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])  # type: ignore[arg-type]
 
 
+def beside(url: str, host: str) -> str:
+    """The server *host*, to be reached in the way in which *url* reaches another one."""
+    where = place(url)
+    usual = where.port == _PORTS.get(where.scheme)
+    return f"{where.scheme}://{host}" + ("" if usual else f":{where.port}")
+
+
 async def address(where: Place, resolve: Resolve | None = None) -> tuple[str, ...]:
     """
     The address of the one machine at *where*; two if it has one of each kind, IPv4 first.

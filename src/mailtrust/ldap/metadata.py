@@ -11,6 +11,7 @@ The blobs are little-endian records of fixed size (MS-DRSR, MS-ADTS); Samba stor
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,15 @@ class Stamp:
         return self.version, self.writer, self.writer_number
 
 
+# The elements of one attribute's stamp as Windows words it (MS-DRSR 4.1.13.1.15), each on a line.
+_WORDED = tuple(
+    re.compile(rf"<{element}>\s*([^<]{{1,256}}?)\s*</{element}>")
+    for element in (
+        "pszAttributeName", "dwVersion", "ftimeLastOriginatingChange",
+        "uuidLastOriginatingDsaInvocationID", "usnOriginatingChange", "usnLocalChange",
+    )
+)  # fmt: skip
+
 Cursors = dict[UUID, int]
 """Of every database the greatest number whose writes were seen."""
 
@@ -89,6 +99,22 @@ def attribute_key(number: bytes) -> int:
         return int(number) & 0xFFFFFFFF
     except ValueError as error:
         raise BadInput(f"msDS-IntId is no number: {number[:20]!r}") from error
+
+
+def worded_stamp(value: bytes) -> tuple[str, Stamp]:
+    """
+    The attribute and its stamp in one value of ``msDS-ReplAttributeMetaData``.  Raises BadInput.
+
+    Windows words the stamps in XML on request, each under its attribute's name.
+    """
+    text = value.decode("utf-8", "replace")
+    found = [one.search(text) for one in _WORDED]
+    try:
+        name, version, at, writer, number, here = (one[1] for one in found if one is not None)
+        written_at = datetime.fromisoformat(at).astimezone(UTC)
+        return name, Stamp(int(version), written_at, UUID(writer), int(number), int(here))
+    except ValueError as error:
+        raise BadInput("msDS-ReplAttributeMetaData cannot be read") from error
 
 
 def certificate_in(value: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from OpenSSL import SSL
@@ -38,6 +38,8 @@ class Seen:
     """DER; only from a finished handshake."""
     protocol: str = ""
     asks_client_certificate: bool | None = None
+    source: str = ""
+    """The address of ours; empty before there is a connection."""
 
 
 class Conversation(asyncio.Protocol):
@@ -51,6 +53,7 @@ class Conversation(asyncio.Protocol):
         self._handshake: Handshake | None = None
         self._received_bytes = 0
         self._told = False
+        self._source = ""
         self._farewell: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -58,6 +61,7 @@ class Conversation(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The server speaks first."""
         self._transport = cast("asyncio.Transport", transport)
+        self._source = str(transport.get_extra_info("sockname", ("",))[0])
 
     def data_received(self, data: bytes) -> None:
         """Before TLS, during TLS, or after we know what we came for."""
@@ -166,7 +170,7 @@ class Conversation(asyncio.Protocol):
     def _tell(self, seen: Seen) -> None:
         if not self._told:
             self._told = True
-            self._announce(seen)
+            self._announce(replace(seen, source=self._source))
 
     def _write(self, data: bytes) -> None:
         if data and self._transport is not None:

@@ -185,6 +185,7 @@ def _sighting(server: ServerName, endpoint: Endpoint, seen: Seen, now: datetime)
         seen.verb,
         seen.protocol,
         seen.asks_client_certificate,
+        seen.source,
     )
 
 

@@ -26,13 +26,15 @@ def _exchange(
 
 NO_CERTIFICATE, NOT_ENABLED = "no-certificate", "not-enabled"
 NOT_WRITTEN, OVERDUE = "not-written", "overdue"
+EDGE_NOT_RESUBSCRIBED, EDGE_FELL_BACK = "edge-not-resubscribed", "edge-fell-back"
 
 PEER_NOT_TRUSTED_INBOUND = _exchange(
     1036, "SmtpReceiveDirectTrustFailed", _E, Category.SMTP_RECEIVE, "subject", "fingerprint", "address"
 )
 PEER_NOT_TRUSTED_OUTBOUND = _exchange(
-    2018, "SmtpSendDirectTrustFailed", _E, Category.SMTP_SEND, "subject", "fingerprint", "address"
-)
+    2018, "SmtpSendDirectTrustFailed", _E, Category.SMTP_SEND, "subject", "fingerprint", "address",
+    causes=(EDGE_NOT_RESUBSCRIBED, EDGE_FELL_BACK),
+)  # fmt: skip
 CERTIFICATE_MISSING = _exchange(
     12012, "InternalTransportCertificateMissingInAD", _E, _TRANSPORT, "replica",
     causes=(NO_CERTIFICATE, NOT_ENABLED, NOT_WRITTEN, OVERDUE),

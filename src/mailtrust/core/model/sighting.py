@@ -120,6 +120,8 @@ class WireSighting:
     """``TLSv1.3`` and so on."""
     asks_client_certificate: bool | None = None
     """None where the handshake did not come that far."""
+    source: str = ""
+    """The address of ours that we came from; empty where nobody was connected to."""
 
     @property
     def place(self) -> str:

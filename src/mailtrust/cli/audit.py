@@ -1,0 +1,169 @@
+"""`mailtrust audit`: an Exchange organization, seen from outside, on one page."""
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailtrust.agent.audit import audit, saw_nothing
+from mailtrust.agent.audit_report import audit_report
+from mailtrust.agent.collected import read_collected
+from mailtrust.agent.last_run import Changes, changes, read_run, run_of
+from mailtrust.agent.organization import look
+from mailtrust.cli.audit_aim import Asked, aim_of
+from mailtrust.cli.files import read_file, write_file
+from mailtrust.cli.frame import JsonOption, given, session, texts
+from mailtrust.cli.output import as_json, caution, emit, say
+from mailtrust.cli.program import application
+from mailtrust.core.exchange.judgement import Audit
+from mailtrust.errors import BadInput, MailtrustError
+from mailtrust.texts import Texts
+
+app = application()
+
+COLLECTOR_SCHEMA = "mailtrust.collector/1"
+_COLLECTOR = Path(__file__).parent / "collector.ps1"
+
+
+class Bind(StrEnum):
+    """How we say who we are; the words are those of directory.bind."""
+
+    SIMPLE = "simple"
+    EXTERNAL = "external"
+    KERBEROS = "kerberos"
+
+
+@app.callback(epilog="Example: mailtrust audit exchange")
+def audit_group() -> None:
+    """Look at an Exchange organization from outside, changing nothing, and say what is wrong."""
+
+
+@app.command(epilog="Example: mailtrust audit exchange --controller ldaps://dc1.corp.example --html a.html")
+def exchange(
+    context: typer.Context,
+    *,
+    controller: Annotated[
+        list[str] | None,
+        given("A domain controller to begin with. Repeatable. Default: directory.home.", metavar="URL"),
+    ] = None,
+    replicas: Annotated[
+        str,
+        typer.Option(metavar="WHICH", help="in-site, all, or a list of controllers with commas."),
+    ] = "in-site",
+    server: Annotated[
+        list[str] | None, given("Only that Exchange server. Repeatable.", metavar="NAME")
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        given("Where a server is reached from here. Repeatable.", metavar="NAME=HOST:PORT"),
+    ] = None,
+    timeout: Annotated[str, typer.Option(metavar="DURATION", help="How long one look may take.")] = "10s",
+    from_: Annotated[
+        list[Path] | None,
+        given(
+            "What the collector wrote on a server; alone: no directory is read. Repeatable.",
+            "--from",
+            metavar="FILE",
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None, given("The authorities that vouch for the controllers.", metavar="FILE")
+    ] = None,
+    bind: Annotated[
+        Bind | None, given("How to say who we are. Default: by what else is typed, else kerberos.")
+    ] = None,
+    bind_dn: Annotated[str | None, given("The account of a simple bind.", metavar="DN")] = None,
+    password_file: Annotated[
+        Path | None, given("The file whose first line is its password.", metavar="FILE")
+    ] = None,
+    client_certificate: Annotated[
+        Path | None, given("Key and certificate (PEM) of an external bind.", metavar="FILE")
+    ] = None,
+    html: Annotated[Path | None, given("Write the page for a browser, too.", metavar="FILE")] = None,
+    last: Annotated[
+        Path | None, given("Compare with the run in that file, then write this one there.", metavar="FILE")
+    ] = None,
+    lang: Annotated[str | None, given("en or zh. Default: by $LANG.", metavar="LANGUAGE")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """
+    Judge an organization's certificates from outside.
+
+    From a jump host, with an ordinary account: reads every server's certificate on each domain controller,
+    looks at what the servers present, and says what Exchange would do with it, by route, and what to type.
+    Nothing is written into the directory or to a server. Exits 0 when the page was made, whatever it says,
+    and 1 when nothing could be read.
+    """  # fmt: skip
+    shelf = texts(lang)
+    collected = tuple(read_collected(read_file(file), str(file)) for file in from_ or ())
+    asked = Asked(
+        tuple(controller or ()), replicas, tuple(server or ()), tuple(at or ()), timeout,
+        ca_file, bind.value if bind else "", bind_dn or "", password_file, client_certificate,
+    )  # fmt: skip
+    offline = bool(collected) and not controller
+    aim = None if offline else aim_of(asked, session(context), context)
+    seen = asyncio.run(audit(aim, look, collected))
+    since, may_write = _compared(seen, shelf, last)
+    report = audit_report(seen, shelf, since)
+    if json_output:
+        emit(report)
+    else:
+        from mailtrust.cli.audit_page import show_page
+
+        show_page(seen, shelf, since)
+    files = {last: as_json(report)} if last is not None and may_write else {}
+    if html is not None:
+        from mailtrust.cli.audit_html import audit_html
+
+        files[html] = audit_html(seen, shelf, since)
+    failed = [file for file, text in files.items() if not _write(file, text)]
+    raise typer.Exit(1 if saw_nothing(seen) or failed else 0)
+
+
+@app.command(epilog="Example: mailtrust audit collector --output collect.ps1")
+def collector(
+    *,
+    output: Annotated[Path | None, given("Write it to that file.", metavar="FILE")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """
+    Print the script that looks at a server from inside.
+
+    It is PowerShell, for the Exchange Management Shell, and gives what only an Exchange server itself can
+    tell: its store, who may read the keys, its event log. It is short, so that it can be read before it is
+    run; it changes nothing and reads no private key.
+    """
+    script = _COLLECTOR.read_text("utf-8")
+    if output is not None:
+        write_file(output, script.encode(), secret=False)
+    if json_output:
+        emit({"schema": COLLECTOR_SCHEMA, "file": str(output) if output else None, "script": script})
+    elif output is not None:
+        say(f"wrote {output}; run it on an Exchange server, in the Exchange Management Shell:")
+        say(rf"  .\{output.name} -Output C:\collected.json")
+    else:
+        say(script.rstrip())
+
+
+def _compared(seen: Audit, shelf: Texts, last: Path | None) -> tuple[Changes | None, bool]:
+    """What changed since the run in that file, and whether this one may take its place."""
+    if last is None or not last.exists():
+        return None, True
+    try:
+        before = read_run(read_file(last), str(last))
+    except BadInput as error:
+        caution(f"{error.message}; it was left as it is, and this run was not written to it")
+        return None, False
+    return changes(before, run_of(audit_report(seen, shelf))), True
+
+
+def _write(file: Path, text: str) -> bool:
+    """Whether it was written.  The page was made, and is not lost with a file that cannot be."""
+    try:
+        write_file(file, text.encode(), secret=False)
+    except MailtrustError as error:
+        caution(f"{error.message}; {error.hint}")
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What Microsoft Exchange itself would do with what we see of an organization, and what to type about it."""
