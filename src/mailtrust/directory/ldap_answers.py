@@ -29,6 +29,9 @@ _HINTS: dict[int, str] = {
 }
 
 
+_IS_IT_RUNNING = "is the server running, and can it be reached from here?"
+
+
 class Box:
     """The answers to one request, in the order in which they came, until they are taken."""
 
@@ -119,9 +122,9 @@ def refusal(url: str, request: Request, result: Result) -> MailtrustError:
 def lost(url: str, request: Request, why: str, *, sent: bool = True) -> DirectoryUnavailable:
     """What to raise when no answer will come; *why* stands behind the server's name."""
     if not is_write(request):
-        return DirectoryUnavailable(f"{url} {why}")
+        return DirectoryUnavailable(f"{url} {why}", hint=_IS_IT_RUNNING)
     if not sent:
-        return DirectoryUnavailable(f"{url} {why}; nothing was changed")
+        return DirectoryUnavailable(f"{url} {why}; nothing was changed", hint=_IS_IT_RUNNING)
     return DirectoryUnavailable(
         f"{url} {why}; the outcome is unknown: it was asked to {doing(request)}", hint="read the entry again"
     )

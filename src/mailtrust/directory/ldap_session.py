@@ -17,7 +17,7 @@ from typing import TypeVar
 from mailtrust.directory.ldap_bind import Anonymous, Credentials
 from mailtrust.directory.ldap_url import place
 from mailtrust.directory.ldap_wire import Wire
-from mailtrust.errors import DirectoryUnavailable, MailtrustError, PublishRefused
+from mailtrust.errors import DirectoryUnavailable, MailtrustError
 from mailtrust.ldap.names import Name
 from mailtrust.ldap.results import Code
 
@@ -80,10 +80,8 @@ class Session:
                 f"{self.url} did not answer within {self.timeout.total_seconds():g} seconds",
                 hint="if something was to be written it may have been: look again",
             ) from error
-        except DirectoryUnavailable as error:
-            if error.hint or isinstance(error, PublishRefused):
-                raise
-            raise DirectoryUnavailable(error.message, hint="is the server running?") from error.__cause__
+        except DirectoryUnavailable:
+            raise
         except MailtrustError as error:
             raise DirectoryUnavailable(f"{self.url}: {error.message}", hint=error.hint) from error
 
