@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.programs import needs
 
 OPENLDAP = needs("slapd", "slapadd", "slapcat")
 MARKS = {"openldap": [OPENLDAP]}
+Start = Callable[..., "Running"]
 
 
 class Running:
@@ -59,18 +60,29 @@ class Running:
         )  # fmt: skip
 
 
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a lab that is complete when this returns; ended after the test, with nothing left running."""
+    started: list[Running] = []
+
+    def start(*options: str) -> Running:
+        started.append(Running(tmp_path / "lab", *options))
+        started[-1].until(12108, "hub1.example.test")
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.send_signal(signal.SIGINT)
+            one.process.wait(30)
+        assert one.process.stdout is not None
+        one.process.stdout.close()
+        assert running_below(one.folder) == []
+
+
 @pytest.fixture(params=[pytest.param(one, marks=MARKS.get(one, [])) for one in DIRECTORIES])
-def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
-    running = Running(tmp_path / "lab", "--directory", request.param)
-    try:
-        running.until(12108, "hub1.example.test")
-        yield running
-    finally:
-        running.process.send_signal(signal.SIGINT)
-        running.process.wait(30)
-        assert running.process.stdout is not None
-        running.process.stdout.close()
-    assert running_below(running.folder) == []
+def lab(start: Start, request: pytest.FixtureRequest) -> Running:
+    return start("--directory", request.param)
 
 
 def test_what_a_hand_breaks_the_grid_shows_and_a_hand_mends(lab: Running) -> None:
@@ -106,6 +118,16 @@ def test_a_damaged_replica_cannot_be_read_until_it_is_mended(lab: Running) -> No
     lab.until(12103, "hub1.example.test", there=False)
 
 
+def test_a_file_that_a_hand_removes_is_not_made_anew(start: Start) -> None:
+    """As on a real host, where it may be a disk that is not mounted."""
+    running = start()
+    (running.folder / "dc2.db").unlink()
+    for _ in range(4):
+        running.until(12103, "hub1.example.test")
+
+    assert not (running.folder / "dc2.db").exists()
+
+
 def test_a_server_may_be_stopped_and_frozen_at_once(lab: Running) -> None:
     """A hand in another terminal does things in any order."""
     stop, freeze = (lab.folder / "control" / f"{what}-hub3" for what in ("stop", "freeze"))
@@ -117,9 +139,8 @@ def test_a_server_may_be_stopped_and_frozen_at_once(lab: Running) -> None:
 
 
 @OPENLDAP
-def test_a_directory_server_that_does_not_come_back_ends_the_lab_and_says_why(tmp_path: Path) -> None:
-    running = Running(tmp_path / "lab", "--directory", "openldap")
-    running.until(12108, "hub1.example.test")
+def test_a_directory_server_that_does_not_come_back_ends_the_lab_and_says_why(start: Start) -> None:
+    running = start("--directory", "openldap")
     name = running.replicas[1]
     switch = running.folder / "control" / f"damage-{name}"
     switch.touch()
@@ -137,10 +158,9 @@ def test_a_directory_server_that_does_not_come_back_ends_the_lab_and_says_why(tm
 @OPENLDAP
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_whoever_ends_it_hears_no_complaint_and_finds_nothing_left(
-    tmp_path: Path, number: signal.Signals
+    start: Start, number: signal.Signals
 ) -> None:
-    running = Running(tmp_path / "lab", "--directory", "openldap")
-    running.until(12108, "hub1.example.test")
+    running = start("--directory", "openldap")
     running.process.send_signal(number)
     output, _ = running.process.communicate(timeout=60)
 
@@ -150,10 +170,9 @@ def test_whoever_ends_it_hears_no_complaint_and_finds_nothing_left(
 
 
 @OPENLDAP
-def test_one_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+def test_one_that_is_killed_leaves_no_server_behind(start: Start) -> None:
     """The kernel ends them: nobody else is there any more who would."""
-    running = Running(tmp_path / "lab", "--directory", "openldap")
-    running.until(12108, "hub1.example.test")
+    running = start("--directory", "openldap")
     running.process.kill()
     running.process.communicate(timeout=60)
 

@@ -22,7 +22,8 @@ in_each_directory = pytest.mark.parametrize(
 )
 
 # A second certificate waits for the lag twice; the story's own 30 s are for people who watch.
-SHORTER_LAG = {"second-enable": "6s"}
+# What is on its way has to be so until it was seen, twice, and a busy machine takes seconds for a look.
+LAG = {"second-enable": "6s", "replicating": "10s"}
 
 SHOWN = {
     "12012": ("12012", "not-enabled", "no-certificate", "not-written", "overdue"),
@@ -36,7 +37,7 @@ SHOWN = {
 
 
 def told(name: str, directory: str = DIRECTORIES[0]) -> dict[str, Any]:
-    lag = ["--lag", SHORTER_LAG[name]] if name in SHORTER_LAG else []
+    lag = ["--lag", LAG[name]] if name in LAG else []
     ran = subprocess.run(
         [sys.executable, "-m", "mailtrust", "lab", "--directory", directory, "--story", name, "--json", *lag],
         capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,

@@ -7,12 +7,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from mailtrust.core.model.server import ServerName
 from mailtrust.directory.links import Links
-from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.directory.sqlite import Memory, SqliteReplica
 
 _TIMEOUT = timedelta(seconds=3)
 
@@ -25,9 +25,8 @@ class EmbeddedReplicas:
     damaged = "the file of a replica is written over"
     repaired = "the file comes back from its backup"
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, memory: Memory) -> None:
         self.urls = tuple(f"sqlite://{folder}/dc{number}.db" for number in range(1, count + 1))
-        memory = _Memory()
         files = tuple(SqliteReplica(url, timeout=_TIMEOUT, memory=memory) for url in self.urls)
         self.links = Links(files, timedelta(0))
 
@@ -82,9 +81,13 @@ class EmbeddedReplicas:
 
 
 @asynccontextmanager
-async def open_embedded(folder: Path, count: int) -> AsyncIterator[EmbeddedReplicas]:
-    """That many replicas in that folder, which is there and stays."""
-    replicas = EmbeddedReplicas(folder, count)
+async def open_embedded(folder: Path, count: int, memory: Memory) -> AsyncIterator[EmbeddedReplicas]:
+    """
+    That many replicas in that folder, which is there and stays.
+
+    *memory* knows which files were read: one that is gone then is not made anew.
+    """
+    replicas = EmbeddedReplicas(folder, count, memory)
     replicating = asyncio.create_task(replicas.links.run())
     try:
         yield replicas
@@ -92,19 +95,6 @@ async def open_embedded(folder: Path, count: int) -> AsyncIterator[EmbeddedRepli
         replicating.cancel()
         with suppress(asyncio.CancelledError):
             await replicating
-
-
-class _Memory:
-    """Which files were read: one that is gone then is not put in its place again."""
-
-    def __init__(self) -> None:
-        self._read: dict[str, datetime] = {}
-
-    def read_before(self, url: str) -> datetime | None:
-        return self._read.get(url)
-
-    def remember(self, url: str, now: datetime) -> None:
-        self._read.setdefault(url, now)
 
 
 def _file(url: str) -> Path:

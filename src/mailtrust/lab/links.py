@@ -36,6 +36,7 @@ class SlowLinks:
         """How long what a server tells is under way, from now on."""
         self._links: list[_Link] = []
         self._cut: set[str] = set()
+        self._is_closed = False
 
     async def open(self, reader: str, source: str, source_port: int) -> int:
         """The port at which *reader* can copy from *source*, whose own port on this machine is given."""
@@ -68,8 +69,11 @@ class SlowLinks:
 
     async def close(self) -> None:
         """End all of it."""
+        self._is_closed = True
         for link in self._links:
             link.server.close()
+        # Who was being accepted at that moment is let in, to be turned away.
+        await asyncio.sleep(0)
         await _cancelled([one for link in self._links for one in link.connections])
 
     def _of(self, name: str) -> Iterator[_Link]:
@@ -78,7 +82,7 @@ class SlowLinks:
     async def _carry(self, link: _Link, asks: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         ends = [answers]
         try:
-            if {link.reader, link.source} & self._cut:
+            if self._is_closed or {link.reader, link.source} & self._cut:
                 return
             tells, asked = await asyncio.open_connection(LOOPBACK, link.source_port)
             ends.append(asked)
@@ -92,6 +96,8 @@ class SlowLinks:
         finally:
             for end in ends:
                 end.transport.abort()
+            # An aborted connection is closed in the loop's next round; who waits for us may end the loop.
+            await asyncio.sleep(0)
 
     async def _deliver(
         self, under_way: asyncio.Queue[tuple[float, bytes]], target: asyncio.StreamWriter

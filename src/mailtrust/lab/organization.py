@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 
 from mailtrust import clock
 from mailtrust.agent import act
+from mailtrust.agent.journal import Journal
 from mailtrust.agent.serve import hub_of
 from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.create import new_key, self_signed
@@ -129,7 +130,11 @@ def _replicas(
 ) -> AbstractAsyncContextManager[Replicas]:
     if directory == "openldap":
         return open_openldap(folder, count, servers)
-    return open_embedded(folder, count)
+    return open_embedded(folder, count, Journal(_store(folder, servers[0])))
+
+
+def _store(folder: Path, server: ServerName) -> Path:
+    return folder / server.partition(".")[0]
 
 
 async def _enrol(organization: Organization) -> None:
@@ -159,12 +164,11 @@ def _configuration(
     urls = ", ".join(f'"{url}"' for url in replicas.urls)
     settings = "".join(f'{key} = "{value}"\n' for key, value in replicas.settings(member.name).items())
     routes = "\n".join(f'"{one.name}" = "{LOOPBACK}:{one.port}"' for one in members if one is not member)
-    store = folder / member.config_name.removesuffix(".toml")
     return f"""\
 # {member.name}, a server of the lab.
 [server]
 name = "{member.name}"
-store = "{store}"
+store = "{_store(folder, member.name)}"
 listeners = ["{LOOPBACK}:{member.port}"]
 
 [directory]
