@@ -1,4 +1,4 @@
-"""What holds for every test: one that needs a missing program is left out, or fails under CI."""
+"""What holds for every test: one that misses a program or its own network is left out, or fails under CI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pytest
 
 from mailtrust.cli.loop import make_room
-from tests.programs import leave_out, program
+from tests.programs import OWN_NETWORK, leave_out, leave_out_here, program
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,6 +17,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("own_network") and OWN_NETWORK not in os.environ:
+        leave_out_here(item.nodeid.partition("::")[0], os.environ)
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             if program(name) is None:

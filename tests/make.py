@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin, certificate
+from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import (
     Act,
@@ -85,6 +87,10 @@ def an_x509(
     return builder.sign(private, hashes.SHA256())
 
 
+AUTHORITY = ((x509.BasicConstraints(ca=True, path_length=None), True),)
+"""The extension by which a certificate may issue others; `openssl req -x509` makes it unless told not to."""
+
+
 def der(made: x509.Certificate) -> bytes:
     return made.public_bytes(serialization.Encoding.DER)
 
@@ -133,12 +139,16 @@ def a_replica(
     withdrawn_pins: frozenset[Pin] = frozenset(),
     home: bool | None = None,
     listeners: tuple[Endpoint, ...] = (),
+    written: Stamp | None = None,
+    **more: Any,
 ) -> ReplicaSighting:
-    """What one replica publishes.  DC1 is home and primary unless said otherwise."""
+    """
+    What one replica publishes, by the write *written*.  DC1 is home and primary unless said otherwise.
+    """
     return ReplicaSighting(
         server,
         url,
-        tuple(Published(leaf, published_at) for leaf in leaves),
+        tuple(Published(leaf, published_at, written) for leaf in leaves),
         NOON,
         unparsable=unparsable,
         withdrawn=withdrawn or {},
@@ -146,6 +156,7 @@ def a_replica(
         listeners=listeners,
         home=url == DC1 if home is None else home,
         primary=url == DC1,
+        **more,
     )
 
 

@@ -6,6 +6,8 @@ out, by name; under CI it fails, or nobody would notice that it never runs there
 
     @needs("posttls-finger")
     def test_postfix_believes_what_we_publish() -> None: ...
+
+The same holds for a network of one's own, where the test is marked `own_network`.
 """
 
 from __future__ import annotations
@@ -19,17 +21,25 @@ import pytest
 
 PACKAGES = {
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
+    "adcli": "adcli",
     "faketime": "faketime",
     "gcc": "gcc",
+    "ip": "iproute2",
     "kadmin.local": "krb5-admin-server",
     "kdb5_util": "krb5-kdc",
     "kinit": "krb5-user",
     "krb5kdc": "krb5-kdc",
     "ldapsearch": "ldap-utils",
+    "ldbadd": "ldb-tools",
+    "ldbmodify": "ldb-tools",
+    "ldbsearch": "ldb-tools",
     "openssl": "openssl",
     "postconf": "postfix",
     "posttls-finger": "postfix",
     "ps": "procps",
+    "samba": "samba",
+    "samba-tool": "samba-common-bin",
+    "samba_spnupdate": "samba",
     "slapadd": "slapd",
     "slapd": "slapd",
     "smtp-source": "postfix",
@@ -37,6 +47,9 @@ PACKAGES = {
     "swaks": "swaks",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
+
+OWN_NETWORK = "MAILTRUST_OWN_NETWORK"
+"""Stands in the environment where tools/in_own_network.sh made one."""
 
 
 def needs(*names: str) -> pytest.MarkDecorator:
@@ -56,7 +69,15 @@ def program(name: str) -> str | None:
 
 def leave_out(name: str, environment: Mapping[str, str]) -> None:
     """Ends the test that needs *name*: left out, or failed under CI."""
-    reason = f"{name} is not installed (package {PACKAGES[name]})"
+    _end(f"{name} is not installed (package {PACKAGES[name]})", environment)
+
+
+def leave_out_here(file: str, environment: Mapping[str, str]) -> None:
+    """Ends a test in *file* that needs its own network: left out with what to type, or failed under CI."""
+    _end(f"needs its own network: tools/in_own_network.sh .venv/bin/python -m pytest {file}", environment)
+
+
+def _end(reason: str, environment: Mapping[str, str]) -> None:
     if environment.get("CI") == "true":
         pytest.fail(f"{reason}, and under CI no test is left out", pytrace=False)
     pytest.skip(reason)

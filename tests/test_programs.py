@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PACKAGES, leave_out, needs, program
+from tests.programs import PACKAGES, leave_out, leave_out_here, needs, program
 
 
 def test_a_missing_program_leaves_a_test_out_by_name() -> None:
@@ -17,6 +17,17 @@ def test_a_missing_program_leaves_a_test_out_by_name() -> None:
 def test_under_ci_a_missing_program_is_a_failure() -> None:
     with pytest.raises(pytest.fail.Exception, match="no test is left out"):
         leave_out("posttls-finger", {"CI": "true"})
+
+
+def test_who_needs_a_network_of_its_own_is_told_what_to_type() -> None:
+    typed = r"tools/in_own_network\.sh \.venv/bin/python -m pytest tests/samba/test_forest\.py"
+    with pytest.raises(pytest.skip.Exception, match=typed):
+        leave_out_here("tests/samba/test_forest.py", {})
+
+
+def test_under_ci_a_missing_network_is_a_failure() -> None:
+    with pytest.raises(pytest.fail.Exception, match="no test is left out"):
+        leave_out_here("tests/samba/test_forest.py", {"CI": "true"})
 
 
 def test_a_program_of_unknown_package_cannot_be_needed() -> None:

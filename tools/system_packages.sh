@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the programs that tests ask for a second opinion, where it may: as root or with sudo that asks for no
-# password, and with apt-get.  Only missing ones; no service is started, no other package is removed or configured.
+# password, and with apt-get.  Only missing ones; no service is started, and Samba's will not start with the machine
+# either; no other package is removed or configured.
 # Otherwise it names what is left out; under CI=true a missing program is a failure, or nobody would notice.
 # SYSTEM_PACKAGES=no installs nothing.
 set -eu
@@ -15,9 +16,14 @@ ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
 slapd:slapd:the conversations with another LDAP server
 ldapsearch:ldap-utils:the second opinion on what an LDAP server holds
+ip:iproute2:the tests in a network of their own
+samba:samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind:the tests with domain controllers
+samba-tool:samba-common-bin:the tests with domain controllers
+ldbmodify:ldb-tools:the tests with domain controllers
+adcli:adcli:the page on Active Directory, followed
+kinit:krb5-user:the tests with domain controllers, and signing in by Kerberos
 krb5kdc:krb5-kdc:signing in by Kerberos
 kadmin.local:krb5-admin-server:signing in by Kerberos
-kinit:krb5-user:signing in by Kerberos
 /usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
 faketime:faketime:the clocks that differ'
 
@@ -82,8 +88,16 @@ case " $* " in *" postfix "*)
         sleep 10
     done
 esac
+# Nor may what is new here start with the machine: nobody asked for a file server.
+new_services=
+for one in samba-ad-dc smbd nmbd winbind; do
+    [ -e "/lib/systemd/system/$one.service" ] || new_services="$new_services $one"
+done
 # --no-remove: Postfix would push out another mail server that is installed here.
 apt-get install -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=120 "$@" < /dev/null
+for one in $new_services; do
+    ! command -v systemctl > /dev/null || systemctl disable "$one" || true
+done
 ROOT
     rm "$log"
 }

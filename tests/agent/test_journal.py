@@ -310,3 +310,35 @@ def test_several_processes_write_side_by_side(journal: Journal) -> None:
 
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len(journal.entries()) == 30
+
+
+def test_only_the_latest_latencies_are_kept(journal: Journal) -> None:
+    """What was long ago says nothing about today's links."""
+    for number in range(25):
+        journal.record_latency(DC2, timedelta(seconds=number), NOON)
+
+    assert [one.total_seconds() for one in journal.latencies()[DC2]] == list(range(5, 25))
+    assert DC1 not in journal.latencies()
+
+
+def test_a_journal_of_the_first_release_is_read_and_grows(journal: Journal) -> None:
+    """Nothing that it holds is lost."""
+    journal.record_act(enabled(a_certificate()))
+    with sqlite3.connect(journal.path) as db:
+        db.execute("DROP TABLE latency")
+        db.execute("PRAGMA user_version = 1")
+
+    before = journal.latencies()
+    journal.record_latency(DC2, timedelta(seconds=3), NOON)
+
+    assert before == {}
+    assert journal.latencies() == {DC2: (timedelta(seconds=3),)}
+    assert len(journal.history().acts) == 1
+
+
+def test_a_dry_run_measures_nothing(journal: Journal) -> None:
+    journal.read_only = True
+
+    journal.record_latency(DC2, timedelta(seconds=3), NOON)
+
+    assert not journal.path.exists()

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from mailtrust.core.model.certificate import short
+from mailtrust.core.model.certificate import fingerprint_of, short
 from tests.cli.desk import HUB1, Desk
-from tests.make import a_certificate, a_key, an_x509
+from tests.make import AUTHORITY, a_certificate, a_key, an_x509, der
 
 CERTIFICATE = an_x509(HUB1)
 PEM = CERTIFICATE.public_bytes(serialization.Encoding.PEM)
@@ -309,3 +309,25 @@ def test_after_a_crash_the_next_run_goes_on(desk: Desk) -> None:
 
     assert len(desk.slots()) == 2
     assert fingerprint in desk.slots()
+
+
+def test_a_certificate_that_may_issue_others_is_never_published(desk: Desk) -> None:
+    """Not by `enable`, not by `put`; importing it says so at once."""
+    authority = an_x509(HUB1, key="authority", extensions=AUTHORITY)
+    key = a_key("authority", "p256").private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    certificate = authority.public_bytes(serialization.Encoding.PEM)
+    (desk.folder / "both.pem").write_bytes(key + certificate)
+    (desk.folder / "alone.pem").write_bytes(authority.public_bytes(serialization.Encoding.DER))
+
+    imported = desk.must("import", "both.pem")
+    enabled = desk.type("enable", fingerprint_of(der(authority)), "--yes")
+    put = desk.type("directory", "put", HUB1, "alone.pem", "--yes")
+
+    assert "CA:TRUE" in imported.err
+    for refused in (enabled, put):
+        assert refused.code == 1
+        assert "CA:TRUE" in refused.err
+        assert "hint: make one that may not: mailtrust new" in refused.err
+    assert desk.published() == {"dc1": [], "dc2": [], "dc3": []}

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mailtrust.core.model.certificate import fingerprint_of, short
 from tests.cli.desk import HUB1, Desk
+from tests.cli.test_enable import replicating
 from tests.make import a_certificate, a_key, an_x509
 
 SECONDS = 30
@@ -173,3 +174,47 @@ def test_a_private_key_is_never_put_into_the_directory(desk: Desk, kind: str) ->
     assert ran.code == 1
     assert "value holds a private key, and everybody may read the directory: nothing was put" in ran.err
     assert not list(desk.folder.glob("dc?.db"))
+
+
+def test_a_file_knows_no_accounts_and_says_so(desk: Desk) -> None:
+    """Whoever may write it may publish for everybody: no rule could be tried."""
+    ran = desk.type("directory", "check", "--yes")
+
+    assert ran.code == 1
+    assert "whoever may write it may publish for every server" in ran.err
+    assert "hint: guard it by the rights of the file" in ran.err
+
+
+def test_files_are_brought_together_by_us_and_not_pulled(desk: Desk) -> None:
+    fingerprint = desk.enabled()
+    assert "nothing to fetch" in desk.must("directory", "pull").out
+    new = desk.made()
+    desk.must("enable", new, "--yes")
+
+    ran = desk.type("directory", "pull")
+    json = desk.type("directory", "pull", "--json").json
+
+    assert ran.code == 1
+    assert "mailtrust directory replicate --once" in ran.out
+    assert {(one["lacks"], one["told"]) for one in json["replicas"]} == {(new, False)}
+    assert desk.must("directory", "pull", "--dry-run").out.count(new[:12]) == 2
+    assert fingerprint != new
+
+
+def test_show_tells_how_quickly_replicas_answer_and_how_long_replication_took(desk: Desk) -> None:
+    """Measured whenever somebody waited."""
+    desk.enabled()
+    new = desk.made()
+    with replicating(desk):
+        desk.must("enable", new, "--yes", "--wait")
+
+    said = desk.must("directory", "show").out
+    shown = {one["replica"]: one for one in desk.must("directory", "show", "--json").json["replicas"]}
+
+    assert "replication took" in said
+    assert "due within 15m (directory.latency)" in said
+    late = shown[desk.url("dc3")]
+    assert late["latency_seconds"] == 900
+    assert 0 <= late["latency_measured_seconds"][-1] < 60
+    assert late["answered_in_seconds"] > 0
+    assert shown[desk.url("dc1")]["latency_measured_seconds"] == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from mailtrust.core.model.certificate import short
 from tests.cli.desk import HUB1, Desk
 from tests.make import a_certificate
@@ -116,3 +119,20 @@ def test_a_server_that_nobody_knows_is_an_error(desk: Desk) -> None:
     assert ran.code == 1
     assert "no replica that could be read has an entry for hub7.example.test" in ran.err
     assert "`mailtrust status --all` lists the servers of the directory" in ran.err
+
+
+def test_status_tells_since_when_and_until_when_a_replica_is_behind(desk: Desk) -> None:
+    desk.enabled()
+    new = desk.made()
+    desk.must("enable", new, "--yes")
+
+    said = desk.must("status").out
+    [server] = desk.must("status", "--json").json["servers"]
+
+    published = {Path(one["replica"]).stem: one for one in server["published"]}
+    assert re.search(r"dc1\+ +has it, written 20", said)
+    assert re.search(r"dc2\* +behind by \d+s, due in 14m", said)
+    assert new in published["dc1"]["since"]
+    [behind] = published["dc2"]["behind"]
+    assert (behind["fingerprint"], behind["proof"]) == (new, "unknown")
+    assert behind["since"] < behind["due"]

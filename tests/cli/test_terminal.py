@@ -117,7 +117,7 @@ def test_wait_draws_its_progress(desk: Desk, started: Start) -> None:
     desk.must("enable", desk.made(), "--yes")
     terminal = started("wait", "--timeout", "30s")
 
-    terminal.until("does not have it yet")
+    terminal.until("behind by")
     desk.must("directory", "replicate", "--once")
 
     assert terminal.end() == 0
@@ -129,7 +129,7 @@ def test_an_interrupted_wait_says_how_to_go_on(desk: Desk, started: Start) -> No
     new = desk.made()
     terminal = started("enable", new, "--wait", "--yes")
 
-    terminal.until("does not have it yet")
+    terminal.until("behind by")
     terminal.process.send_signal(2)
 
     assert terminal.end() == 130

@@ -133,7 +133,14 @@ def test_no_listener_is_not_the_default_listener(tmp_path: Path) -> None:
             "ou=mail,dc=example,dc=test",
         ),
         ('[directory]\nbase = "example"', 'line 2: directory.base is "example"; expected a disting', ""),
-        (LDAP + 'layout = "exchange"', 'line 4: directory.layout is "exchange", which', "standard"),
+        (LDAP + 'layout = "computer"', "directory.members does not say whose computers count", "group or OU"),
+        (
+            LDAP + 'layout = "computer"\nmembers = "cn=m"',
+            "Active Directory tells nothing to nobody",
+            "kerberos",
+        ),
+        (LDAP + 'replicas = "in-site"', "only Active Directory tells of its replicas", "computer"),
+        ('[directory]\nreplicas = "all"', "line 2: directory.replicas is", "by their URLs"),
         (LDAP + 'keytab = "/etc/k"', 'belongs to directory.bind = "kerberos", and bind is not set', "leave"),
         (LDAP + 'bind = "external"\nbind_dn = "cn=a"', "line 5: directory.bind_dn belongs to", "out bind_dn"),
         (
@@ -277,3 +284,17 @@ def test_every_default_and_example_is_taken_by_its_own_key(tmp_path: Path, key: 
     config = loaded(tmp_path, f"{key.path} = {literal}")
 
     assert config.file == tmp_path / "mailtrust.toml"
+
+
+def test_active_directory_finds_its_controllers_itself_unless_they_are_named(tmp_path: Path) -> None:
+    text = LDAP.replace('base = "ou=mail,dc=example,dc=test"\n', "") + (
+        'layout = "computer"\nmembers = "cn=Mail Servers,dc=example,dc=test"\nbind = "kerberos"\n'
+    )
+    named = text + 'replicas = ["ldaps://dc2.example.test"]'
+
+    found = loaded(tmp_path, text).directory
+    everywhere = loaded(tmp_path, text + 'replicas = "all"').directory
+
+    assert (found.which, found.replicas, found.latency) == ("in-site", ("ldaps://dc1.example.test",), None)
+    assert everywhere.which == "all"
+    assert loaded(tmp_path, named).directory.which == "named"

@@ -22,6 +22,7 @@ from mailtrust.clock import now
 from mailtrust.core.model.certificate import fingerprint_of
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.directory.ad import AdReplica
 from mailtrust.directory.base import Replica
 from mailtrust.directory.ldap import LdapReplica, LdapSettings
 from mailtrust.directory.ldap_bind import Password
@@ -32,6 +33,11 @@ from mailtrust.ldap import names
 from tests import slapd
 from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der, half_readable, minutes
 from tests.programs import needs
+from tests.samba.controller import BASE
+from tests.samba.fixtures import forest, forest_at_rest, needs_forest
+from tests.samba.forest import ADMINISTRATOR, Forest
+
+__all__ = ["forest", "forest_at_rest"]
 
 POLL = timedelta(milliseconds=20)
 QUIET = 10 * POLL.total_seconds()
@@ -118,9 +124,56 @@ class Ldap:
         return LdapSettings(self._base, Password(slapd.ADMIN, password), self._server.ca_file)
 
 
+class ActiveDirectory:
+    """An organizational unit of a real domain, of this test's own, with the two servers' computers in it."""
+
+    keeps_moments = False
+    takes_anything = True
+
+    def __init__(self, forest: Forest, number: int) -> None:
+        self._forest = forest
+        self._number = number
+        self._unit = names.parse(BASE).child("OU", f"test {number}")
+        self.opened: list[Replica] = []
+        self.replica = self.again()
+
+    def again(self) -> Replica:
+        """The same replica, as another process opens it."""
+        self.opened.append(AdReplica(self._forest.dc1.url, self._settings, timeout=timedelta(seconds=10)))
+        return self.opened[-1]
+
+    def take_away(self) -> None:
+        """Make it unreadable."""
+        self._forest.dc1.stop()
+
+    async def begin(self) -> None:
+        """Make the unit and the computers."""
+        if self._forest.dc1.process is None:
+            self._forest.dc1.start()
+        patience = timedelta(seconds=10)
+        settings = self._settings
+        async with await Wire.open(
+            self._forest.dc1.url, credentials=settings.credentials, ca_file=settings.ca_file, timeout=patience
+        ) as wire:
+            await wire.add(str(self._unit), [("objectClass", [b"organizationalUnit"])], timeout=patience)
+            for server in (HUB1, HUB2):
+                account = f"T{self._number}{server.partition('.')[0]}".encode()
+                held = (
+                    ("objectClass", [b"computer"]), ("sAMAccountName", [account + b"$"]),
+                    ("dNSHostName", [server.encode()]), ("userAccountControl", [b"4096"]),
+                )  # fmt: skip
+                await wire.add(str(self._unit.child("CN", account.decode())), held, timeout=patience)
+
+    @property
+    def _settings(self) -> LdapSettings:
+        administrator = self._forest.password(ADMINISTRATOR)
+        return LdapSettings(self._unit, administrator, self._forest.ca_file, members=self._unit)
+
+
 BACK_ENDS = (
     "sqlite",
     pytest.param("ldap", marks=[needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]),
+    pytest.param("ad", marks=needs_forest),
 )
 REMEMBERING, FORGETTING = BACK_ENDS[:1], BACK_ENDS[1:]
 """Those that know themselves what was withdrawn, and those for which the server's own journal knows it."""
@@ -138,11 +191,15 @@ def openldap() -> Iterator[slapd.Server]:
 @pytest.fixture(params=BACK_ENDS)
 async def back_end(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BackEnd]:
     made: BackEnd
-    if request.param == "sqlite":
-        made = Sqlite(tmp_path)
-    else:
-        made = Ldap(request.getfixturevalue("openldap"), f"test {next(_numbers)}")
-        await made.begin()
+    match request.param:
+        case "sqlite":
+            made = Sqlite(tmp_path)
+        case "ldap":
+            made = Ldap(request.getfixturevalue("openldap"), f"test {next(_numbers)}")
+            await made.begin()
+        case _:
+            made = ActiveDirectory(request.getfixturevalue("forest"), next(_numbers))
+            await made.begin()
     yield made
     for replica in made.opened:
         await replica.close()
@@ -173,8 +230,8 @@ async def test_nobody_has_an_entry_at_first(replica: Replica) -> None:
 
 
 async def test_what_is_published_is_seen_with_its_moment_and_its_listeners(back_end: BackEnd) -> None:
-    """A directory's own clock tells when an entry last changed: never before the value was published."""
-    replica, leaf, before = back_end.replica, a_certificate(), now()
+    """A directory's own clock tells when an entry last changed, some of them in whole seconds."""
+    replica, leaf, before = back_end.replica, a_certificate(), now().replace(microsecond=0)
 
     await replica.publish(HUB1, leaf.der, NOON, [ENDPOINT, Endpoint("::1", 25)])
 
@@ -382,7 +439,7 @@ async def test_a_server_with_a_compromised_key_is_always_seen(replica: Replica) 
 
 
 async def test_the_state_counts_what_is_there(back_end: BackEnd) -> None:
-    replica, leaf, before = back_end.replica, a_certificate(), now()
+    replica, leaf, before = back_end.replica, a_certificate(), now().replace(microsecond=0)
     await replica.publish(HUB1, leaf.der, NOON)
     await replica.publish(HUB2, JUNK, NOON + minutes(1))
     await replica.withdraw(HUB1, leaf.fingerprint, NOON + minutes(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailtrust.core.checks import cases, diagnose
 from mailtrust.core.model.plan import Action, Install, Pace, Present, Publish, Replicate, Restrict, Withdraw
+from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.sighting import History, Slot, View
 from mailtrust.core.policy import Policy
 from mailtrust.core.repair import repairs
@@ -58,7 +59,7 @@ def test_a_replica_behind_is_written_or_united() -> None:
     old_behind = a_view(previous, a_replica(DC1, OURS, NEWER), a_replica(DC2, OURS))
 
     assert mending(behind) == (Publish(HUB1, OURS.fingerprint, DC2),)
-    assert mending(behind, Policy(every_replica_takes_writes=False)) == ()
+    assert mending(behind, Policy(every_replica_takes_writes=False, replicates_itself=True)) == ()
     assert mending(old_behind) == (Replicate(),)
 
 
@@ -125,3 +126,15 @@ def test_a_neighbours_findings_are_the_neighbours() -> None:
 
     assert mending(view) == ()
     assert mending(outside) == ()
+
+
+def test_what_home_lost_is_written_there_again_or_at_the_primary() -> None:
+    """Where one entry is written at one place alone, the primary is that place."""
+    lost = a_replica(DC1, seen={"001": 100})
+    held = a_replica(DC2, OURS, written=Stamp("001", 100, NOON - minutes(99)))
+    view = a_view(STORE, lost, held, acts=(enabled(OURS, place=DC2),))
+
+    assert mending(view) == (Publish(HUB1, OURS.fingerprint, DC1),)
+    assert mending(view, Policy(every_replica_takes_writes=False, replicates_itself=True)) == (
+        Publish(HUB1, OURS.fingerprint),
+    )

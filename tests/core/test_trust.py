@@ -9,7 +9,18 @@ import pytest
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.trust import Anonymous, Snapshot, Stranger, Trusted
-from tests.make import DC1, DC2, HUB1, HUB2, NOON, a_certificate, a_replica, an_unread_replica, minutes
+from tests.make import (
+    AUTHORITY,
+    DC1,
+    DC2,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    a_replica,
+    an_unread_replica,
+    minutes,
+)
 
 FIRST = a_certificate(HUB1, key="first")
 SECOND = a_certificate(HUB2, key="second")
@@ -154,3 +165,51 @@ def test_a_compromised_key_is_not_even_kept() -> None:
     ]
 
     assert shared.renewed(looks, DC1, LATER).judge(FIRST) == Stranger(FIRST)
+
+
+def test_a_published_authority_is_believed_by_nobody() -> None:
+    """Nor is what it issued: only published keys count."""
+    authority = a_certificate(HUB1, key="authority", extensions=AUTHORITY)
+
+    snapshot = Snapshot().renewed([a_replica(DC1, authority, FIRST)], DC1, NOON)
+
+    assert snapshot.judge(authority) == Stranger(authority)
+    assert snapshot.judge(FIRST) == Trusted(HUB1)
+
+
+def test_a_look_at_one_server_leaves_the_others_as_they_are() -> None:
+    """So a change costs what one entry costs, however many there are."""
+    newer = a_certificate(HUB1, key="newer")
+
+    updated = BOTH.updated([a_replica(DC1, newer)], DC1, LATER)
+
+    assert (updated.judge(newer), updated.judge(SECOND)) == (Trusted(HUB1), Trusted(HUB2))
+    assert updated.judge(FIRST) == Stranger(FIRST)
+    assert updated.taken_at == LATER
+
+
+def test_a_server_that_withdrew_everything_is_believed_no_more() -> None:
+    updated = BOTH.updated([a_replica(DC1)], DC1, LATER)
+
+    assert updated.judge(FIRST) == Stranger(FIRST)
+
+
+def test_no_answer_about_one_server_is_no_news() -> None:
+    assert BOTH.updated([an_unread_replica(DC1)], DC1, LATER) is BOTH
+
+
+def test_nobody_left_is_damage_also_server_by_server() -> None:
+    alone = a_snapshot((HUB1, FIRST))
+
+    assert alone.updated([a_replica(DC1)], DC1, LATER) is alone
+
+
+def test_a_stand_in_vouches_for_more_and_never_for_fewer() -> None:
+    """What it lacks may not have arrived there; the snapshot is as old as home's last word."""
+    newer = a_certificate(HUB1, key="newer")
+
+    extended = BOTH.extended([a_replica(DC2, newer, home=False)])
+
+    assert {extended.judge(leaf) for leaf in (newer, FIRST)} == {Trusted(HUB1)}
+    assert (extended.taken_at, extended.replica) == (NOON, DC1)
+    assert BOTH.extended([a_replica(DC2, FIRST)]) is BOTH

@@ -52,7 +52,7 @@ def test_the_check_of_the_contributing_page_works(tmp_path: Path) -> None:
         "    installed.lives_too_long,\n",
     )
     for language in ("en", "zh"):
-        (package / "texts" / language / "12119.md").write_text(example("page"), "utf-8")
+        (package / "texts" / language / "12121.md").write_text(example("page"), "utf-8")
         insert(package / "texts" / language / "phrases.toml", "\n[labels]", example("phrase"))
     test = tmp_path / "tests" / "core" / "checks" / "test_lives_too_long.py"
     test.write_text(HEAD_OF_THE_TEST + example("test"), "utf-8")

@@ -118,6 +118,7 @@ class Organization:
         port: int = 0,
         current: Held | str | None = "own",
         home: Any = None,
+        stand_ins: Any = (),
         now: Any = clock.now,
         **options: Any,
     ) -> AsyncIterator[Running]:
@@ -136,6 +137,7 @@ class Organization:
         hub = Hub(
             settings,
             home=home or self.replica,
+            stand_ins=stand_ins,
             credential=credential,
             stamp=lambda: id(running.current),
             report=lambda raised: running.raised.append(raised),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Trusted
+from mailtrust.transports.hub.trust import Trust
 from tests.hub.organization import Organization, Peer, held
 from tests.loopback import eventually
 from tests.make import HUB1, HUB2
@@ -291,3 +295,48 @@ async def test_strangers_at_once_cost_one_look_at_the_directory(organization: Or
 
     assert all(answer.startswith("454 4.7.1 1036") for answer in answers)
     assert looks - started <= 3
+
+
+async def test_while_home_is_silent_another_replica_vouches_for_new_keys(
+    organization: Organization,
+) -> None:
+    home = Unreadable(organization)
+    async with organization.hub(home=home, stand_ins=(organization.replica,)) as hub1:
+        home.gone = True
+        await organization.publish(PEER)
+        async with Peer.meets(hub1.endpoint, PEER) as session:
+            assert (await session.mails(BOX)).startswith("250")
+
+
+async def test_a_change_of_one_entry_is_one_look_at_one_entry(
+    organization: Organization, tmp_path: Path
+) -> None:
+    """What it costs to stay up to date does not grow with the directory."""
+    home = Telling(organization)
+    trust = Trust(ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None)
+    await trust.start()
+    keeping = asyncio.create_task(trust.keep())
+    await organization.publish(PEER)
+    home.changed.put_nowait(frozenset([HUB2]))
+
+    await eventually(lambda: trust.judge(PEER.certificate) == Trusted(ServerName(HUB2)))
+
+    keeping.cancel()
+    assert home.asked == [None, frozenset([HUB2])]
+
+
+class Telling(Unreadable):
+    """A replica that tells whose entry changed."""
+
+    def __init__(self, before: Organization) -> None:
+        super().__init__(before)
+        self.asked: list[object] = []
+        self.changed: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+
+    async def look(self, servers: object, now: object) -> list[ReplicaSighting]:
+        self.asked.append(servers)
+        return list(await self._before.replica.look(servers, now))  # type: ignore[arg-type]
+
+    async def watch(self, every: object):  # type: ignore[no-untyped-def]
+        while True:
+            yield await self.changed.get()

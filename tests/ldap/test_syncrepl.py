@@ -138,3 +138,20 @@ def test_a_cookie_that_says_nothing_changes_nothing() -> None:
 @given(st.none() | st.binary(max_size=30), st.binary(max_size=30))
 def test_another_servers_cookie_is_kept_as_it_is(old: bytes | None, new: bytes) -> None:
     assert syncrepl.merged(old, new) == new
+
+
+def test_change_numbers_have_one_order_whoever_made_them() -> None:
+    numbers = [OTHER, FIRST, b"20261124100000.000000Z#000001#001#000000", LATER]
+
+    orders = [syncrepl.order(one) for one in numbers]
+
+    assert orders == sorted(set(orders))
+    assert syncrepl.seen(syncrepl.cookie_of((LATER, OTHER))) == {
+        "001": syncrepl.order(LATER), "002": syncrepl.order(OTHER),
+    }  # fmt: skip
+    assert syncrepl.writer(OTHER) == "002"
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_have_a_place_among_the_numbers(number: bytes) -> None:
+    assert syncrepl.order(number) >= 0

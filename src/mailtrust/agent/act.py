@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
@@ -19,6 +19,7 @@ from mailtrust import clock
 from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
 from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
+from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.site import Site
 from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import Config
@@ -62,6 +63,8 @@ class Enabled:
     """With `--now`: the replicas that do not have it yet, whose readers will defer our mail."""
     unread: tuple[str, ...] = ()
     """Replicas that could not be read; they held nothing back."""
+    view: View = field(default_factory=View, repr=False)
+    """The last look."""
 
 
 async def perform(site: Site, action: Action) -> None:
@@ -112,10 +115,12 @@ async def enable(
     rotation = Rotation(site.server, fingerprint, replica)
     step = plan(rotation, view, ENABLE_PACE, clock.now())
     if step.phase is Phase.DONE or (wait is None and is_settled(held, step)):
-        return Enabled(held, step, changed=False, unread=_unread(view, site))
+        return Enabled(held, step, changed=False, unread=_unread(view, site), view=view)
     _record_begun(site, fingerprint)
     deadline = clock.now() + (wait or timedelta(0))
     lacking: tuple[str, ...] = ()
+    arrivals = Arrivals(site.server, held.certificate, site.journal)
+    arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
             await perform(site, step.action)
@@ -127,6 +132,7 @@ async def enable(
         else:
             await asyncio.sleep(LOOK_AGAIN_AFTER.total_seconds())
         view, _ = await look(site, OWN, wire=False)
+        arrivals.see(view, clock.now())
         held = _held(site, view, fingerprint)
         step = plan(rotation, view, ENABLE_PACE, clock.now())
         if watch is not None:
@@ -135,7 +141,9 @@ async def enable(
         raise DirectoryUnavailable(_unwritable(site, view, rotation))
     _record_enabled(site, rotation)
     gone = replaced if replaced and replaced.certificate != held.certificate else None
-    return Enabled(held, step, changed=True, replaced=gone, deferring=lacking, unread=_unread(view, site))
+    return Enabled(
+        held, step, changed=True, replaced=gone, deferring=lacking, unread=_unread(view, site), view=view
+    )  # fmt: skip
 
 
 def is_settled(held: Installed, step: Plan) -> bool:

@@ -36,6 +36,7 @@ FLOOD_PERIOD = timedelta(seconds=900)
 
 _REMEMBER_AGAIN_AFTER = timedelta(hours=1)
 _NOTHING_OPEN: Mapping[str, Entry] = {}
+_NO_LATENCIES: Mapping[str, tuple[timedelta, ...]] = {}
 _NOTHING_SEEN: AbstractSet[rows.SeenAt] = frozenset()
 _Result = TypeVar("_Result")
 
@@ -177,6 +178,19 @@ class Journal:
             self._write(lambda db: rows.write_replica_read(db, url, now), now)
         except StoreUnavailable:
             return
+
+    def record_latency(self, url: str, took: timedelta, now: datetime) -> None:
+        """Something arrived at a replica, *took* after it was written.  Never raises, as `remember`."""
+        if self.read_only:
+            return
+        try:
+            self._write(lambda db: rows.write_latency(db, url, took, now), now)
+        except StoreUnavailable:
+            return
+
+    def latencies(self) -> Mapping[str, tuple[timedelta, ...]]:
+        """How long the latest arrivals at each replica took; none where the journal cannot be read."""
+        return self._known(rows.latencies, empty=_NO_LATENCIES)
 
     def _known(self, work: Work[_Result], *, empty: _Result) -> _Result:
         """What the journal knows; *empty* where it cannot be read: a write would find out why."""

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -24,7 +25,6 @@ from mailtrust.errors import StoreUnavailable
 Work = Callable[[sqlite3.Connection], "_Result"]
 _Result = TypeVar("_Result")
 
-_VERSION = 1
 _BUSY_TIMEOUT_SECONDS = 5.0
 _SCHEMA = (
     "CREATE TABLE act (id INTEGER PRIMARY KEY, at TEXT NOT NULL, what TEXT NOT NULL, server TEXT NOT NULL,"
@@ -40,8 +40,11 @@ _SCHEMA = (
     " reason TEXT NOT NULL, at TEXT NOT NULL)",
     "CREATE TABLE flood (key TEXT PRIMARY KEY, at TEXT NOT NULL, suppressed INTEGER NOT NULL)",
     "CREATE TABLE replica (url TEXT PRIMARY KEY, read_at TEXT NOT NULL)",
-    f"PRAGMA user_version = {_VERSION}",
 )
+_ADDED = ("CREATE TABLE latency (url TEXT NOT NULL, seconds REAL NOT NULL, at TEXT NOT NULL)",)
+_STEPS = (_SCHEMA, _ADDED)
+"""What makes each version of the file out of the one before it."""
+_VERSION = len(_STEPS)
 
 
 class JournalFile:
@@ -84,9 +87,11 @@ class JournalFile:
         with closing(self._open("rw")) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if not _version(connection, self.path):
-                    for statement in _SCHEMA:
-                        connection.execute(statement)
+                held = _version(connection, self.path)
+                for statement in chain.from_iterable(_STEPS[held:]):
+                    connection.execute(statement)
+                if held < _VERSION:
+                    connection.execute(f"PRAGMA user_version = {_VERSION}")
                 result = work(connection)
                 connection.execute("COMMIT")
             except BaseException:

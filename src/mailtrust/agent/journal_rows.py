@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -209,6 +209,29 @@ def write_replica_read(db: sqlite3.Connection, url: str, now: datetime) -> None:
     db.execute("INSERT OR REPLACE INTO replica (url, read_at) VALUES (?, ?)", (url, moment(now)))
 
 
+def write_latency(db: sqlite3.Connection, url: str, took: timedelta, now: datetime) -> None:
+    """Something was seen to arrive at a replica, that long after it was written."""
+    row = (url, took.total_seconds(), moment(now))
+    db.execute("INSERT INTO latency (url, seconds, at) VALUES (?, ?, ?)", row)
+    # What was long ago says nothing about today's links.
+    db.execute(
+        "DELETE FROM latency WHERE url = ? AND rowid NOT IN"
+        " (SELECT rowid FROM latency WHERE url = ? ORDER BY rowid DESC LIMIT ?)",
+        (url, url, _LATENCIES_KEPT),
+    )
+
+
+def latencies(db: sqlite3.Connection) -> Mapping[str, tuple[timedelta, ...]]:
+    """How long it took to arrive at each replica, the latest last; of a file of an older release nothing."""
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'latency'").fetchone() is None:
+        return {}
+    found: dict[str, list[timedelta]] = {}
+    for url, seconds in db.execute("SELECT url, seconds FROM latency ORDER BY rowid"):
+        found.setdefault(url, []).append(timedelta(seconds=seconds))
+    return {url: tuple(took) for url, took in found.items()}
+
+
+_LATENCIES_KEPT = 20
 _ENTRY = "id, at, kind, event, server, place, cause, severity, action, detail, note, suppressed"
 
 

@@ -20,6 +20,7 @@ from mailtrust.core.model.plan import Pace, Plan
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting, SnapshotSighting, View, WireSighting
 from mailtrust.core.model.trust import Snapshot
+from mailtrust.core.policy import Policy
 from mailtrust.core.rotation import pending, plan
 from mailtrust.directory import snapshot
 from mailtrust.errors import BadInput, StoreUnavailable
@@ -54,6 +55,8 @@ class Assessment:
     plans: Mapping[ServerName, Plan]
     diagnosis: Diagnosis = field(repr=False)
     verdict: Verdict
+    policy: Policy
+    """The thresholds that it was judged by."""
     acknowledged: tuple[Finding, ...] = ()
     """Findings that an operator silenced, on record; they do not count."""
     notes: tuple[str, ...] = field(default=())
@@ -92,11 +95,12 @@ async def assess(site: Site, scope: Scope = OWN, *, timeout: timedelta | None = 
     view, servers = await look(site, scope, timeout=timeout)
     now = clock.now()
     plans = plans_of(site, view, now)
-    found = diagnose(view, plans, site.policy, now, servers, site.server)
+    policy = site.policy
+    found = diagnose(view, plans, policy, now, servers, site.server)
     diagnosis, acknowledged = _without_acknowledged(found, site, now)
     return Assessment(
-        now, site.server, servers, view, plans, diagnosis, verdict(diagnosis, view, servers), acknowledged,
-        _record(site, view, diagnosis, servers, now),
+        now, site.server, servers, view, plans, diagnosis, verdict(diagnosis, view, servers), policy,
+        acknowledged, _record(site, view, diagnosis, servers, now),
     )  # fmt: skip
 
 

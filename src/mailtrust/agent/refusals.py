@@ -11,26 +11,30 @@ from mailtrust.core.model.certificate import Certificate, Fingerprint, short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Installed, View
-from mailtrust.core.rotation import is_withdrawn
 from mailtrust.errors import KeyMismatch, Refused
 
 
+def refuse_authority(leaf: Certificate) -> None:
+    """Raises: Refused for a certificate that may issue others."""
+    if leaf.is_ca:
+        raise Refused(
+            f"{short(leaf.fingerprint)} may issue other certificates (CA:TRUE): whoever has its key could"
+            " make one for any other server",
+            hint="make one that may not: mailtrust new, or with openssl -addext basicConstraints=CA:FALSE",
+        )
+
+
 def refuse_to_enable(held: Installed, view: View, server: ServerName) -> None:
-    """Raises: KeyMismatch without its key; Refused for what was withdrawn."""
+    """Raises: KeyMismatch without its key; Refused for an authority's, and for what was withdrawn."""
     name = short(held.certificate.fingerprint)
     if not held.has_key:
         raise KeyMismatch(
             f"the key of {name} is not in the store, so that this server could not use it",
             hint="import it together with its key: mailtrust import FILE",
         )
-    looks = view.replicas(server)
-    # Not every directory remembers; then it is the journal that does.
-    act = view.history.last("withdraw", server, held.certificate.fingerprint)
-    withdrawn_here = act is not None and not act.failed
-    if withdrawn_here or is_withdrawn(held.certificate, looks):
-        gone = [one.withdrawn.get(held.certificate.fingerprint) for one in looks]
-        gone += [act.done_at] if act is not None and withdrawn_here else []
-        since = min((at for at in gone if at is not None), default=None)
+    refuse_authority(held.certificate)
+    if view.is_withdrawn(server, held.certificate):
+        since = view.withdrawals(server).get(held.certificate.fingerprint)
         at = f" at {when(since)}" if since else ""
         raise Refused(
             f"{name} was withdrawn{at}, and what was withdrawn never returns",
@@ -60,7 +64,7 @@ def refuse_to_remove(held: Installed, view: View, server: ServerName) -> None:
             )
         if all(one.certificate.fingerprint != fingerprint for one in look.found):
             continue
-        if any(fingerprint in other.withdrawn for other in looks):
+        if fingerprint in view.withdrawals(server):
             raise Refused(
                 f"{look.place} still publishes {name}; its withdrawal is on the way there",
                 hint="remove it when that has arrived; where nothing replicates by itself:"

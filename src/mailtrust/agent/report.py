@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailtrust.agent.look import Assessment
+from mailtrust.agent.replication import lacks
+from mailtrust.core.checks.replicas import Lack
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Finding
 from mailtrust.core.model.server import ServerName
@@ -27,7 +29,7 @@ def check_report(seen: Assessment, texts: Texts) -> dict[str, Any]:
         "schema": CHECK_SCHEMA,
         "checked_at": moment(seen.checked_at),
         "verdict": seen.verdict.value,
-        "servers": [copies(seen.view, server) for server in seen.scope],
+        "servers": [copies(seen.view, server, lacks(seen, server)) for server in seen.scope],
         "findings": [finding_report(finding, texts) for finding in seen.diagnosis.findings],
         "silenced": [
             {
@@ -43,8 +45,9 @@ def check_report(seen: Assessment, texts: Texts) -> dict[str, Any]:
     }
 
 
-def copies(view: View, server: ServerName) -> dict[str, Any]:
-    """The three copies of one server's fact, as we saw them."""
+def copies(view: View, server: ServerName, behind: Iterable[Lack] = ()) -> dict[str, Any]:
+    """The three copies of one server's fact, as we saw them, and what is *behind* where."""
+    behind = tuple(behind)
     store = view.store(server)
     why = store.why if store else ELSEWHERE
     return {
@@ -52,7 +55,10 @@ def copies(view: View, server: ServerName) -> dict[str, Any]:
         "installed": _installed(store),
         "installed_why": why,
         "presented": [_presented(wire) for wire in view.wires(server)],
-        "published": [_published(look) for look in view.replicas(server)],
+        "published": [
+            _published(look, [one for one in behind if one.look.place == look.place])
+            for look in view.replicas(server)
+        ],
     }
 
 
@@ -118,7 +124,7 @@ def _presented(wire: WireSighting) -> dict[str, Any]:
     }
 
 
-def _published(look: ReplicaSighting) -> dict[str, Any]:
+def _published(look: ReplicaSighting, behind: Iterable[Lack]) -> dict[str, Any]:
     found = None if look.found is None else fingerprints(one.certificate for one in look.found)
     return {
         "replica": look.place,
@@ -128,6 +134,16 @@ def _published(look: ReplicaSighting) -> dict[str, Any]:
         "why": look.why,
         "home": look.home,
         "primary": look.primary,
+        "since": {one.certificate.fingerprint: moment(one.published_at) for one in look.found or ()},
+        "behind": [
+            {
+                "fingerprint": one.leaf.fingerprint,
+                "since": moment(one.published_at),
+                "due": moment(one.deadline),
+                "proof": one.fate.value,
+            }
+            for one in behind
+        ],
     }
 
 

@@ -33,6 +33,7 @@ def hub_of(site: Site, *, retry: RetrySchedule | None = None) -> Hub:
     return Hub(
         hub_settings(site.config, retry or RetrySchedule()),
         home=site.directory.home,
+        stand_ins=tuple(one for one in site.directory.replicas if one is not site.directory.home),
         credential=site.store.credential,
         stamp=site.store.stamp,
         report=Recorder(site.journal).record,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailtrust.agent.journal import Journal
 from mailtrust.certificates.store import Store
@@ -21,6 +21,7 @@ from mailtrust.directory.ldap_bind import Anonymous, ClientCertificate, Credenti
 from mailtrust.directory.ldap_kerberos import Kerberos
 from mailtrust.directory.ldap_keyring import KeyringPassword
 from mailtrust.directory.open import Directory, open_directory
+from mailtrust.errors import BadConfiguration
 from mailtrust.ldap import names
 
 
@@ -40,8 +41,14 @@ class Site:
 
     @property
     def policy(self) -> Policy:
-        """The thresholds, for `core`."""
-        return self.config.core_policy()
+        """The thresholds, for `core`, and what this directory can do."""
+        replicas = self.directory.replicas
+        return replace(
+            self.config.core_policy(),
+            every_replica_takes_writes=all(one.takes_writes for one in replicas),
+            replicates_itself=any(one.replicates_itself for one in replicas),
+            pulls=self.directory.discovery is not None,
+        )
 
 
 @asynccontextmanager
@@ -51,8 +58,14 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
 
     With *looking_only* a look is not written into the journal either, until it is told otherwise.
 
-    Raises: BadInput where a replica's URL names no directory that we know.
+    Raises: BadConfiguration for a directory that is not ours to write, BadInput where a replica's URL names
+    no directory that we know.
     """
+    if config.directory.layout == "exchange":
+        raise BadConfiguration(
+            'directory.layout is "exchange", and what Exchange publishes is only audited, never changed',
+            hint='for mail servers of your own set directory.layout = "computer"',
+        )
     journal = Journal(config.server.store)
     journal.read_only = looking_only
     directory = open_directory(
@@ -61,7 +74,9 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
         config.directory.replicas,
         timeout=config.policy.probe_timeout,
         memory=journal,
-        ldap=_ldap(config.directory) if config.directory.base else None,
+        ldap=_ldap(config.directory) if config.directory.base or config.directory.members else None,
+        which=config.directory.which,
+        computes_latency=config.directory.latency is None,
     )
     try:
         yield Site(config, Store(config.server.store), directory, journal)
@@ -70,7 +85,8 @@ async def open_site(config: Config, *, looking_only: bool = False) -> AsyncItera
 
 
 def _ldap(replicas: Replicas) -> LdapSettings:
-    return LdapSettings(names.parse(replicas.base), _credentials(replicas), replicas.ca_file)
+    members = names.parse(replicas.members) if replicas.members else None
+    return LdapSettings(names.parse(replicas.base), _credentials(replicas), replicas.ca_file, members)
 
 
 def _credentials(replicas: Replicas) -> Credentials:

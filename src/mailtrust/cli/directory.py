@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mailtrust import clock
+from mailtrust.agent.refusals import refuse_authority
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.formats import holds_key
+from mailtrust.cli import directory_check, directory_pull
 from mailtrust.cli.files import read_file
 from mailtrust.cli.frame import (
     DryRunOption,
@@ -24,11 +27,13 @@ from mailtrust.cli.frame import (
     confirm,
     given,
     session,
+    texts,
 )
 from mailtrust.cli.output import clean, emit, emit_line, foretell, say, show, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import replica_url
 from mailtrust.cli.render import place_name, symbol
+from mailtrust.cli.replication import controller_of, described, latency_to
 from mailtrust.config import duration
 from mailtrust.core.model.certificate import certificate, fingerprint_of, short
 from mailtrust.core.model.event import when
@@ -48,7 +53,7 @@ PUT_SCHEMA = "mailtrust.put/1"
 
 @app.callback(epilog="Example: mailtrust directory show")
 def directory() -> None:
-    """Show the replicas, bring them together, or put raw bytes on a server's entry."""
+    """Show the replicas, bring them together, try their access rules, or put raw bytes on an entry."""
 
 
 @app.command("show", epilog="Example: mailtrust directory show --json")
@@ -57,22 +62,32 @@ def show_directory(context: typer.Context, *, json_output: JsonOption = False) -
     here = session(context)
     config = here.config()
 
-    async def run() -> tuple[ReplicaState, ...]:
-        async with open_site(config) as site:
-            return tuple(await site.directory.states())
+    shelf = texts()
 
-    states = asyncio.run(run())
+    async def run() -> tuple[tuple[ReplicaState, dict[str, Any], list[str]], ...]:
+        async with open_site(config) as site:
+            states = await site.directory.states()
+            took = site.journal.latencies()
+            return tuple(
+                (one, _facts(site, one, took), list(described(site, one, took, shelf))) for one in states
+            )
+
+    found = asyncio.run(run())
+    states = tuple(one for one, _, _ in found)
     home, primary = config.directory.home, config.directory.primary
     if json_output:
         emit({
             "schema": DIRECTORY_SCHEMA,
-            "replicas": [_state_report(one, home=home, primary=primary) for one in states],
+            "replicas": [_state_report(one, home=home, primary=primary) | facts for one, facts, _ in found],
         })  # fmt: skip
         return
     show(_table(states, home, primary))
-    for one in states:
+    for one, _, lines in found:
         if not one.readable:
             say(f"  ? {one.url}: {one.why}", "magenta")
+        for number, line in enumerate(lines):
+            lead = place_name(one.url) if number == 0 else ""
+            say(f"  {lead:<{max(len(place_name(other.url)) for other in states)}}  {line}", "dim")
     say("* home: this server reads it   + primary: it takes this server's writes", "dim")
     held = {(one.servers, one.values, one.withdrawn, one.changed_at) for one in states if one.readable}
     if len(held) > 1:
@@ -142,6 +157,8 @@ def put(
             f"{file} holds a private key, and everybody may read the directory: nothing was put",
             hint=f"put the certificate alone: openssl x509 -in {file} -outform der -out {server}.cer",
         )
+    with suppress(NotACertificate):
+        refuse_authority(certificate(value))
     url = replica_url(config, replica) if replica else None
     digest, what = fingerprint_of(value), _described(value)
     place = url or config.directory.primary
@@ -163,6 +180,10 @@ def put(
         say(f"put {what} on the entry of {name} at {place}", "green")
 
 
+app.command("check", epilog=directory_check.EXAMPLE)(directory_check.check)
+app.command("pull", epilog=directory_pull.EXAMPLE)(directory_pull.pull_entries)
+
+
 def _described(value: bytes) -> str:
     try:
         leaf = certificate(value)
@@ -182,6 +203,19 @@ def _state_report(one: ReplicaState, *, home: str, primary: str) -> dict[str, An
         "values": one.values if one.readable else None,
         "withdrawn": one.withdrawn if one.readable else None,
         "changed_at": moment(one.changed_at) if one.changed_at else None,
+    }
+
+
+def _facts(site: Site, one: ReplicaState, measured: Mapping[str, tuple[timedelta, ...]]) -> dict[str, Any]:
+    own, due = controller_of(site, one), latency_to(site, one)
+    took = measured.get(one.url, ())
+    return {
+        "site": own.site if own else None,
+        "read_only": own.read_only if own else None,
+        "partners": list(own.partners) if own else [],
+        "answered_in_seconds": round(one.took.total_seconds(), 3) if one.took else None,
+        "latency_seconds": (due.longest if due else site.policy.latency).total_seconds(),
+        "latency_measured_seconds": [round(each.total_seconds(), 1) for each in took],
     }
 
 

@@ -11,6 +11,7 @@ from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.act import Enabled
 from mailtrust.agent.look import ENABLE_PACE, OWN, look
+from mailtrust.agent.replication import standings
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli.certificates import certificate_report, describe
 from mailtrust.cli.fix import describe_action
@@ -28,9 +29,9 @@ from mailtrust.cli.frame import (
 )
 from mailtrust.cli.output import emit, foretell, say, warn
 from mailtrust.cli.program import application
-from mailtrust.cli.progress import patience, replica_url, spread_of
+from mailtrust.cli.progress import in_words, patience, replica_url, spread_of
 from mailtrust.cli.render import place_name
-from mailtrust.config import duration, write_duration
+from mailtrust.config import duration
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.plan import Phase, Plan, Rotation
 from mailtrust.core.model.sighting import Installed, Slot, View
@@ -113,9 +114,7 @@ class _Enable:
         if not act.is_settled(held, step):
             confirm(self._question(held, replaced), yes=yes)
         self.site.journal.read_only = False
-        with spread_of(
-            self.site.server, held.certificate, quiet=self.json_output or self.wait is None
-        ) as spread:
+        with spread_of(self.site, held.certificate, quiet=self.json_output or self.wait is None) as spread:
             done = await act.enable(
                 self.site,
                 held.certificate.fingerprint,
@@ -185,8 +184,10 @@ class _Enable:
         say("not there yet:" if self.wait is None else "late, and not there yet:", "yellow")
         for obstacle in done.plan.obstacles:
             say(f"  {self.shelf.say(obstacle.said)}")
-        latency = write_duration(self.site.policy.latency)
-        say(f"replication may take {latency} (directory.latency)")
+        leaf, now = done.installed.certificate, clock.now()
+        for one in standings(done.view, self.site.server, leaf, self.site.policy, now):
+            if one.lack is not None:
+                say(f"  {place_name(one.look.place)}: {in_words(one, now)}")
         if is_current:
             say(f"nothing has to be typed; to see it arrive: {self.here.command('wait')}")
         else:

@@ -8,7 +8,7 @@ not, a question mark could not look: never confuse the last two.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,13 +56,18 @@ class _Row:
     late: bool = False
 
 
-def grids(view: View, servers: Sequence[ServerName], now: datetime) -> RenderableType:
-    """One grid per server; a line each where they are many."""
+def grids(
+    view: View,
+    servers: Sequence[ServerName],
+    now: datetime,
+    below: Callable[[ServerName], RenderableType | None] = lambda _: None,
+) -> RenderableType:
+    """One grid per server, with what *below* has to say of it; a line each where they are many."""
     if len(servers) > _MOST_BLOCKS:
         return overview(view, servers, now)
     parts: list[RenderableType] = []
     for server in servers:
-        parts += [grid(view, server, now), Text()]
+        parts += [one for one in (grid(view, server, now), below(server), Text()) if one is not None]
     return Group(*parts, Text(LEGEND, "dim"))
 
 
@@ -191,12 +196,10 @@ def _notes(view: View, server: ServerName) -> Iterator[Text]:
     for one in (store.found if store else None) or ():
         if not one.has_key:
             yield Text(f"  {short(one.certificate.fingerprint)}: its key is not in the store", "yellow")
+    gone = view.withdrawals(server)
     for fingerprint in leaves:
-        gone = [
-            at for look in view.replicas(server) for name, at in look.withdrawn.items() if name == fingerprint
-        ]
-        if gone:
-            yield Text(f"  {short(fingerprint)}: withdrawn at {when(min(gone))}, it never returns", "yellow")
+        if (at := gone.get(fingerprint)) is not None:
+            yield Text(f"  {short(fingerprint)}: withdrawn at {when(at)}, it never returns", "yellow")
 
 
 def _unseen(place: str, why: str) -> Text:

@@ -20,7 +20,7 @@ from mailtrust.cli.frame import (
     given,
     session,
 )
-from mailtrust.cli.output import emit, foretell, say
+from mailtrust.cli.output import caution, emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.core.model.certificate import short
 from mailtrust.errors import WrongPassword
@@ -66,8 +66,11 @@ def import_certificate(
     else:
         say(f"imported {describe(installed.certificate)}", "green")
         say(f"  in {config.server.store}, not enabled yet")
+        if installed.certificate.is_ca:
+            caution("it may issue other certificates (CA:TRUE), and such a one is never published")
         say("next:")
-        say(f"  {here.command('enable', short(installed.certificate.fingerprint))}")
+        enable = here.command("enable", short(installed.certificate.fingerprint))
+        say(f"  {here.command('new') if installed.certificate.is_ca else enable}")
 
 
 def _contents(file: Path, password_file: Path | None) -> Contents:

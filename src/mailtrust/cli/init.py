@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +12,10 @@ import typer
 from mailtrust.certificates.store import Store
 from mailtrust.cli.files import write_file
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, given, session
+from mailtrust.cli.init_directory import Asked, ask
 from mailtrust.cli.output import emit, fields, say
 from mailtrust.cli.program import application
-from mailtrust.config import KEYS, annotated, find, parse
+from mailtrust.config import KEYS, annotated, find, is_ldap, parse
 from mailtrust.core.model.server import ServerName, endpoint, server_name
 from mailtrust.errors import BadInput, Refused, StoreUnavailable
 
@@ -53,32 +55,70 @@ def init(
         list[str] | None,
         given("Where it presents. Repeatable. Default: its port 25, if it answers.", metavar="HOST:PORT"),
     ] = None,
+    primary: Annotated[
+        str | None, given("The replica that takes its writes. Default: home.", metavar="URL")
+    ] = None,
+    base: Annotated[str | None, given("LDAP: the entry below which servers stand.", metavar="DN")] = None,
+    layout: Annotated[
+        str | None, given("LDAP: standard (OpenLDAP, 389 DS) or computer (Active Directory).", metavar="NAME")
+    ] = None,
+    members: Annotated[
+        str | None, given("Active Directory: the group or OU of the mail servers.", metavar="DN")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, given("LDAP: who vouches for its servers. Default: the system's.", metavar="FILE")
+    ] = None,
+    bind: Annotated[str | None, given("LDAP: simple, external or kerberos.", metavar="HOW")] = None,
+    bind_dn: Annotated[str | None, given("The account of a simple bind.", metavar="DN")] = None,
+    password_file: Annotated[
+        Path | None, given("Its first line is the password of a simple bind.", metavar="FILE")
+    ] = None,
+    password_keyring: Annotated[
+        str | None, given("The service under which a key ring has that password.", metavar="NAME")
+    ] = None,
+    client_certificate: Annotated[
+        Path | None, given("The key and certificate of an external bind.", metavar="FILE")
+    ] = None,
+    principal: Annotated[str | None, given("The account of a Kerberos bind.", metavar="NAME")] = None,
+    keytab: Annotated[Path | None, given("The key of a Kerberos bind.", metavar="FILE")] = None,
     output: Annotated[Path | None, given("Where to write the configuration.", metavar="FILE")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a configuration that is there.")] = False,
     json_output: JsonOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Look around on this host, write an annotated configuration, and say what comes next."""
+    """
+    Look around on this host, write an annotated configuration, and say what comes next.
+
+    In an LDAP directory it makes this server's entry as well, where its account may.
+    """
+    directory: dict[str, object] = {
+        "primary": primary, "base": base, "layout": layout, "members": members, "ca_file": ca_file,
+        "bind": bind, "bind_dn": bind_dn, "password_file": password_file,
+        "password_keyring": password_keyring, "client_certificate": client_certificate,
+        "principal": principal, "keytab": keytab,
+    }  # fmt: skip
     here = session(context)
     file = (output or here.config_file or _usual_file()).absolute()
     seen = _look(here, name, store, file)
-    text = annotated(_chosen(seen, replica or [], listener))
+    text = annotated(_chosen(seen, replica or [], listener, directory))
     written = parse(text, file)
     if dry_run and not json_output:
         say(text)
         return
     if not dry_run:
         _write(file, text, force=force, yes=yes)
+    asked = ask(written) if not dry_run and is_ldap(written.directory.home) else None
     if json_output:
         emit({
             "schema": "mailtrust.init/1", "file": str(file), "written": not dry_run, "name": seen.name,
             "store": str(seen.store), "home": written.directory.home,
             "replicas": list(written.directory.replicas),
             "listeners": [str(one) for one in written.server.listeners], "next": _next(file, seen),
+            "directory": asked.report() if asked else None,
         })  # fmt: skip
     else:
-        _tell(file, seen)
+        _tell(file, seen, asked)
 
 
 def _look(here: Session, name: str | None, store: Path | None, file: Path) -> Surroundings:
@@ -129,7 +169,9 @@ def _answers_smtp() -> bool:
         return False
 
 
-def _chosen(seen: Surroundings, replicas: list[str], listeners: list[str] | None) -> dict[str, Any]:
+def _chosen(
+    seen: Surroundings, replicas: list[str], listeners: list[str] | None, directory: Mapping[str, object]
+) -> dict[str, Any]:
     readers = {key.path: key.read for key in KEYS}
     readers["directory.replicas"](replicas)
     homes = replicas or [f"sqlite://{seen.store}/directory.db"]
@@ -138,6 +180,9 @@ def _chosen(seen: Surroundings, replicas: list[str], listeners: list[str] | None
     }  # fmt: skip
     if len(homes) > 1:
         chosen["directory.replicas"] = homes
+    for name, value in directory.items():
+        if value is not None:
+            chosen[f"directory.{name}"] = str(value.absolute() if isinstance(value, Path) else value)
     if listeners is not None:
         chosen["server.listeners"] = [str(endpoint(one)) for one in listeners]
     else:
@@ -166,7 +211,7 @@ def _next(file: Path, seen: Surroundings) -> list[str]:
     return [*made, there.command("enable", "CERTIFICATE"), there.command("check")]
 
 
-def _tell(file: Path, seen: Surroundings) -> None:
+def _tell(file: Path, seen: Surroundings, asked: Asked | None) -> None:
     held = {None: "not there yet", 0: "no certificate in it", 1: "one certificate in it"}
     certificates = held.get(seen.certificates, f"{seen.certificates} certificates in it")
     say("looked around:")
@@ -177,6 +222,8 @@ def _tell(file: Path, seen: Surroundings) -> None:
         ("port 25", "answers, and is checked" if seen.smtp else "nothing answers here, so nothing is probed"),
     ]))  # fmt: skip
     say(f"wrote {file}", "green")
+    if asked is not None:
+        asked.tell()
     say("next:")
     for command in _next(file, seen):
         say(f"  {command}")

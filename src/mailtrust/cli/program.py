@@ -57,7 +57,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("events", "events", "What opened, changed and closed, and when."),
     )),
     ("Places", (
-        Word("directory", "directory", "The replicas: show, replicate, put."),
+        Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("hub", "hub", "The embedded transport, and its queue."),
     )),
 )  # fmt: skip

@@ -4,18 +4,22 @@ Watching a certificate arrive at every replica: live on a terminal, one line per
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from mailtrust import clock
+from mailtrust.agent.replication import Standing, standings
+from mailtrust.agent.site import Site
 from mailtrust.cli.output import is_terminal, say, screen
 from mailtrust.cli.render import place_name, symbol
 from mailtrust.config import Config
 from mailtrust.core.model.certificate import Certificate
-from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.event import said_duration, when
+from mailtrust.core.model.replication import Fate
 from mailtrust.core.model.sighting import ReplicaSighting, View
 from mailtrust.errors import BadInput
 
@@ -54,53 +58,74 @@ def holds(look: ReplicaSighting, certificate: Certificate) -> bool | None:
 class Spread:
     """Shows, look by look, which replicas have a certificate."""
 
-    def __init__(
-        self, server: ServerName, certificate: Certificate, live: Live | None, *, quiet: bool
-    ) -> None:
-        self._server = server
+    def __init__(self, site: Site, certificate: Certificate, live: Live | None, *, quiet: bool) -> None:
+        self._site = site
         self._certificate = certificate
         self._live = live
         self._quiet = quiet
-        self._told: dict[str, tuple[bool | None, str]] = {}
+        self._told: dict[str, str] = {}
 
     def see(self, view: View) -> None:
         """Show what changed since the last look."""
-        states = {
-            look.place: (holds(look, self._certificate), look.why) for look in view.replicas(self._server)
-        }
+        now = clock.now()
+        server, policy = self._site.server, self._site.policy
+        found = standings(view, server, self._certificate, policy, now)
         if self._live is not None:
-            self._live.update(_table(states))
+            self._live.update(_table(found, now))
         elif not self._quiet:
-            for place, state in states.items():
-                if state != self._told.get(place):
-                    say(f"{place_name(place)}: {_words(*state)}")
-        self._told = states
+            for one in found:
+                # Not by the words that tell the time: they differ at each look.
+                state = in_words(one, now)
+                if one.look.place not in self._told or self._told[one.look.place] != _kind(one):
+                    say(f"{place_name(one.look.place)}: {state}")
+                self._told[one.look.place] = _kind(one)
 
 
 @contextmanager
-def spread_of(server: ServerName, certificate: Certificate, *, quiet: bool) -> Iterator[Spread]:
+def spread_of(site: Site, certificate: Certificate, *, quiet: bool) -> Iterator[Spread]:
     """A `Spread` on this terminal; with *quiet* it shows nothing."""
     if quiet or not is_terminal():
-        yield Spread(server, certificate, None, quiet=quiet)
+        yield Spread(site, certificate, None, quiet=quiet)
         return
     from rich.live import Live
 
     with Live(console=screen(), refresh_per_second=8) as live:
-        yield Spread(server, certificate, live, quiet=False)
+        yield Spread(site, certificate, live, quiet=False)
 
 
-def _table(states: Mapping[str, tuple[bool | None, str]]) -> Table:
+def in_words(one: Standing, now: datetime) -> str:
+    """Since when a replica has it, or since when and until when it is behind."""
+    look, lack = one.look, one.lack
+    if look.found is None:
+        return f"could not be read: {look.why}"
+    if one.held is not None:
+        return f"has it, written {when(one.held.published_at)}"
+    if lack is None:
+        return "does not have it"
+    behind = f"behind by {in_short(now - lack.published_at)}"
+    if lack.fate is Fate.LOST:
+        return "saw the write and does not have it: taken out there, or lost"
+    if now < lack.deadline:
+        return f"{behind}, due in {in_short(lack.deadline - now)}"
+    proof = ": says itself that it has not arrived" if lack.fate is Fate.LATE else ""
+    return f"{behind}, overdue since {when(lack.deadline)}{proof}"
+
+
+def in_short(span: timedelta) -> str:
+    """A time as people say it: ``1m 15s``."""
+    return said_duration(max(span.total_seconds(), 0))
+
+
+def _kind(one: Standing) -> str:
+    """What a line is about; the same for two that differ by the time alone."""
+    if one.lack is None:
+        return f"{one.look.found is None} {one.held is not None} {one.look.why}"
+    return f"{one.lack.fate} {one.look.seen_at >= one.lack.deadline}"
+
+
+def _table(found: Iterable[Standing], now: datetime) -> Table:
     table = Table.grid(padding=(0, 1))
-    for place, (there, why) in states.items():
-        table.add_row(" ", symbol(there=there), place_name(place), _words(there, why))
+    for one in found:
+        there = None if one.look.found is None else one.held is not None
+        table.add_row(" ", symbol(there=there), place_name(one.look.place), in_words(one, now))
     return table
-
-
-def _words(there: bool | None, why: str) -> str:  # noqa: FBT001  # the first column of a table
-    match there:
-        case None:
-            return f"could not be read: {why}"
-        case True:
-            return "has it"
-        case False:
-            return "does not have it yet"

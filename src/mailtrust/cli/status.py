@@ -8,6 +8,7 @@ from rich.text import Text
 
 from mailtrust import clock
 from mailtrust.agent.look import Assessment, Scope, assess
+from mailtrust.agent.replication import lacks
 from mailtrust.agent.report import copies, moment
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import JsonOption, Session, given, session
@@ -15,6 +16,7 @@ from mailtrust.cli.grid import grids
 from mailtrust.cli.output import caution, emit, say, show
 from mailtrust.cli.program import application
 from mailtrust.cli.render import first_line
+from mailtrust.cli.replication import spread
 from mailtrust.config import Config
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.server import server_name
@@ -44,7 +46,7 @@ def status(
     if json_output:
         emit(_report(seen))
         return
-    show(grids(seen.view, seen.scope, clock.now()), Text())
+    show(grids(seen.view, seen.scope, clock.now(), lambda one: spread(seen, one)), Text())
     say(first_line(seen).partition(" | ")[0])
     say(f"next: {_next(here, seen, everybody=everybody)}")
 
@@ -60,7 +62,7 @@ def _report(seen: Assessment) -> dict[str, Any]:
         "schema": STATUS_SCHEMA,
         "checked_at": moment(seen.checked_at),
         "verdict": seen.verdict.value,
-        "servers": [copies(seen.view, server) for server in seen.scope],
+        "servers": [copies(seen.view, server, lacks(seen, server)) for server in seen.scope],
     }
 
 

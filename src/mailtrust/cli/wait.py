@@ -9,6 +9,7 @@ import typer
 from mailtrust import clock
 from mailtrust.agent.act import LOOK_AGAIN_AFTER
 from mailtrust.agent.look import OWN, look
+from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.report import certificate_report
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli.certificates import describe
@@ -58,7 +59,7 @@ async def _wait(here: Session, site: Site, patient: timedelta, *, json_output: b
     began = clock.now()
     view, _ = await look(site, OWN, wire=False)
     awaited = _awaited(here, site, view)
-    with spread_of(site.server, awaited.certificate, quiet=json_output) as spread:
+    with spread_of(site, awaited.certificate, quiet=json_output) as spread:
         view = await _until_everywhere(site, view, awaited.certificate, began + patient, spread)
     late = [one for one in view.replicas(site.server) if not holds(one, awaited.certificate)]
     if json_output:
@@ -75,8 +76,10 @@ async def _wait(here: Session, site: Site, patient: timedelta, *, json_output: b
 async def _until_everywhere(
     site: Site, view: View, certificate: Certificate, deadline: datetime, spread: Spread
 ) -> View:
+    arrivals = Arrivals(site.server, certificate, site.journal)
     while True:
         spread.see(view)
+        arrivals.see(view, clock.now())
         left = (deadline - clock.now()).total_seconds()
         if left <= 0 or all(holds(one, certificate) for one in view.replicas(site.server)):
             return view

@@ -82,7 +82,7 @@ class _Withdraw:
         view, _ = await look(self._site, OWN if own else Scope(server=self._server), wire=False)
         value = _found(view, self._server, reference)
         looks = view.replicas(self._server)
-        gone = _gone(looks, value.digest)
+        gone = _gone(view, self._server, value.digest)
         if gone is not None or not _may_stand(looks, value.digest):
             self._tell_unchanged(value, looks, gone)
             return
@@ -173,17 +173,22 @@ def _values(view: View, server: ServerName, wanted: str | None) -> Iterator[tupl
                 said = f"{short(value.digest)} ({value.size_bytes} bytes that are no certificate)"
                 yield value.digest, _Value(value.digest, said)
                 known.add(value.digest)
-        # Those that are gone are found by name, and not offered.
-        for digest in seen.withdrawn:
-            if wanted is not None and digest.startswith(wanted) and digest not in known:
-                yield digest, _Value(digest, short(digest))
+    # Those that are gone are found by name, and not offered.
+    for digest in view.withdrawals(server):
+        if wanted is not None and digest.startswith(wanted) and digest not in known:
+            yield digest, _Value(digest, short(digest))
 
 
-def _gone(looks: tuple[ReplicaSighting, ...], digest: Fingerprint) -> datetime | None:
+def _gone(view: View, server: ServerName, digest: Fingerprint) -> datetime | None:
     """Since when it is withdrawn where we would write that; None where there is something to do."""
-    known = [one.withdrawn[digest] for one in looks if digest in one.withdrawn]
-    at_primary = any(one.primary and digest in one.withdrawn for one in looks)
-    return min(known) if known and (at_primary or not _may_stand(looks, digest)) else None
+    looks, ours = view.replicas(server), dict(view.history.withdrawn(server))
+    done = any(
+        one.primary
+        and (digest in one.withdrawn or (digest in ours and one.found is not None))
+        and digest not in _digests(one)
+        for one in looks
+    )
+    return view.withdrawals(server).get(digest) if done or not _may_stand(looks, digest) else None
 
 
 def _may_stand(looks: tuple[ReplicaSighting, ...], digest: Fingerprint) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from mailtrust.config.annotated import annotated
 from mailtrust.config.document import Document
@@ -23,10 +24,11 @@ from mailtrust.errors import BadConfiguration, BadInput
 
 __all__ = [
     "KEYS", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
-    "annotated", "duration", "find", "load", "parse", "size_bytes", "write_duration", "write_size",
+    "annotated", "duration", "find", "is_ldap", "load", "parse", "size_bytes", "write_duration", "write_size",
 ]  # fmt: skip
 
-_EMBEDDED_LATENCY = timedelta(minutes=15)
+_USUAL_LATENCY = timedelta(minutes=15)
+Which = Literal["named", "in-site", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class Directory:
     replicas: tuple[str, ...]
     """All of them, home and primary included; each once."""
     latency: timedelta | None
-    """None: measured, or computed from the site links."""
+    """None: 15 minutes, or in Active Directory computed from its site links."""
+    which: Which = "named"
+    """Which replicas are looked at besides these."""
     base: str = ""
     layout: str = "standard"
     members: str = ""
@@ -105,7 +109,7 @@ class Config:
     def core_policy(self) -> Policy:
         """The thresholds as the checks take them."""
         return Policy(
-            latency=_EMBEDDED_LATENCY if self.directory.latency is None else self.directory.latency,
+            latency=_USUAL_LATENCY if self.directory.latency is None else self.directory.latency,
             expires_soon=self.policy.expires_soon,
             spread=self.policy.spread,
             settle=self.policy.settle,
@@ -173,15 +177,20 @@ def _host_name(default_name: Callable[[], str]) -> ServerName:
 def _directory(document: Document) -> Directory:
     home = document.get("directory.home")
     primary = document.get("directory.primary") or home
-    replicas = tuple(dict.fromkeys((home, primary, *(document.get("directory.replicas") or ()))))
+    said = document.get("directory.replicas")
+    named = () if said is None or isinstance(said, str) else said
+    replicas = tuple(dict.fromkeys((home, primary, *named)))
     refuse_half_an_ldap(document, tuple(url for url in replicas if is_ldap(url)))
+    layout = document.get("directory.layout")
+    in_ad = layout == "computer" and is_ldap(home)
     return Directory(
         home=home,
         primary=primary,
         replicas=replicas,
         latency=document.get("directory.latency"),
+        which=_which(said, in_ad=in_ad),
         base=document.get("directory.base") or "",
-        layout=document.get("directory.layout"),
+        layout=layout,
         members=document.get("directory.members") or "",
         ca_file=document.get("directory.ca_file"),
         bind=document.get("directory.bind") or "",
@@ -192,6 +201,16 @@ def _directory(document: Document) -> Directory:
         principal=document.get("directory.principal") or "",
         keytab=document.get("directory.keytab"),
     )
+
+
+def _which(said: object, *, in_ad: bool) -> Which:
+    match said:
+        case "in-site" | "all":
+            return said
+        case None if in_ad:
+            return "in-site"
+        case _:
+            return "named"
 
 
 def _thresholds(document: Document) -> Thresholds:

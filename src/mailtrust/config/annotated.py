@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from mailtrust.config.keys import KEYS, TABLES, Key
+from mailtrust.config.keys import KEYS, TABLES, Key, is_ldap
 
 _WIDTH = 100
 _HEAD = """\
@@ -19,14 +19,20 @@ def annotated(chosen: Mapping[str, object]) -> str:
     """
     The file's text: *chosen* has strings and lists of strings, by ``table.name``.
 
-    Keys of a directory that this release does not speak to are left out.
+    Keys that mean nothing to the chosen kind of directory are left out.
     """
     return "\n".join((_HEAD, *(_table(table, chosen) for table in TABLES)))
 
 
 def _table(table: str, chosen: Mapping[str, object]) -> str:
-    keys = [key for key in KEYS if key.table == table and not key.about.startswith("LDAP only")]
+    keys = [key for key in KEYS if key.table == table and _means_something(key, chosen)]
     return "\n".join((f"[{table}]", *(line for key in keys for line in _key(key, chosen))))
+
+
+def _means_something(key: Key, chosen: Mapping[str, object]) -> bool:
+    if key.about.startswith("Active Directory only"):
+        return chosen.get("directory.layout") == "computer"
+    return not key.about.startswith("LDAP only") or is_ldap(str(chosen.get("directory.home", "")))
 
 
 def _key(key: Key, chosen: Mapping[str, object]) -> Iterator[str]:

@@ -18,6 +18,8 @@ from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_n
 from mailtrust.errors import BadInput
 from mailtrust.ldap import names
 
+DISCOVERED = ("in-site", "all")
+"""Which domain controllers Active Directory is asked for: those of home's site, or all of its domain."""
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
 
@@ -97,7 +99,9 @@ def _entry_name(value: object) -> str:
     return text
 
 
-def _replicas(value: object) -> tuple[str, ...]:
+def _replicas(value: object) -> tuple[str, ...] | str:
+    if value in DISCOVERED:
+        return str(value)
     return tuple(dict.fromkeys(_replica(one) for one in _texts(value)))
 
 
@@ -174,18 +178,23 @@ KEYS: tuple[Key, ...] = (
         "The replica that this server reads, and believes its peers by."),
     Key("directory", "primary", _URL, _replica, "home",
         "The replica that takes this server's writes.", '"sqlite:///srv/dc1.db"'),
-    Key("directory", "replicas", "a list of URLs of replicas", _replicas, "home and primary",
-        "Every replica of the directory; home and primary always belong to it.",
+    Key("directory", "replicas", 'a list of URLs of replicas, "in-site" or "all"', _replicas,
+        "home and primary; in Active Directory in-site",
+        "Every replica of the directory; home and primary always belong to it.  In Active Directory the "
+        "controllers of home's site, or all of its domain, are found through the directory itself.",
         '["sqlite:///srv/dc1.db", "sqlite:///srv/dc2.db"]'),
-    Key("directory", "latency", f'{_DURATION}, or "auto"', _latency, '"15m"',
-        "How long replication may take before a publication counts as overdue."),
+    Key("directory", "latency", f'{_DURATION}, or "auto"', _latency,
+        "15m; in Active Directory auto, from its sites and site links",
+        "How long replication may take before a publication counts as overdue.", '"15m"'),
     Key("directory", "base", "a distinguished name", _entry_name, "none",
-        "LDAP only: the entry below which the servers' entries stand.", '"ou=mail,dc=example,dc=test"'),
+        "LDAP only: the entry below which the servers' entries stand; in Active Directory, where not in the "
+        "whole domain.", '"ou=mail,dc=example,dc=test"'),
     Key("directory", "layout", '"standard", "computer" or "exchange"',
         _one_of("standard", "computer", "exchange"), '"standard"',
-        "LDAP only: how a server's certificates are laid out in the directory; this release knows standard."),
-    Key("directory", "members", "a distinguished name", _text, "none",
-        "LDAP only: the group or OU whose computers are mail servers.",
+        "LDAP only: how a server's certificates are laid out: standard (OpenLDAP, 389 DS), computer (Active "
+        "Directory, Samba), exchange (what Exchange publishes; only its audit reads it)."),
+    Key("directory", "members", "a distinguished name", _entry_name, "none",
+        "Active Directory only: the group or OU whose computers are mail servers; no other is believed.",
         '"cn=Mail Servers,dc=example,dc=test"'),
     Key("directory", "ca_file", _PATH, _folder, "the system's",
         "LDAP only: the authorities that vouch for the directory servers.",

@@ -17,21 +17,23 @@ _KEYS_OF = {
 
 def refuse_half_an_ldap(document: Document, urls: Sequence[str]) -> None:
     """Raises: BadConfiguration where *urls*, those with LDAP, need a key that the file does not say."""
+    layout, bind = document.get("directory.layout"), document.get("directory.bind")
+    if isinstance(which := document.get("directory.replicas"), str) and (layout != "computer" or not urls):
+        raise document.unfit(
+            "directory.replicas",
+            f'directory.replicas is "{which}", and only Active Directory tells of its replicas',
+            hint='name them by their URLs, or set directory.layout = "computer"',
+        )
     if not urls:
         return
-    if not document.says("directory.base"):
+    if layout == "standard" and not document.says("directory.base"):
         raise document.unfit(
             f"directory.{_key_of(document, urls)}",
             f"{urls[0]} speaks LDAP, and directory.base does not say where its entries stand",
             hint='set directory.base, such as "ou=mail,dc=example,dc=test"',
         )
-    if (layout := document.get("directory.layout")) != "standard":
-        raise document.unfit(
-            "directory.layout",
-            f'directory.layout is "{layout}", which this release does not do yet',
-            hint="it knows standard",
-        )
-    bind = document.get("directory.bind")
+    if layout == "computer":
+        _refuse_half_an_active_directory(document, bind)
     _refuse_keys_of_others(document, bind)
     match bind:
         case "simple":
@@ -43,6 +45,21 @@ def refuse_half_an_ldap(document: Document, urls: Sequence[str]) -> None:
         case "kerberos":
             for url in urls:
                 _refuse_nameless(document, url)
+
+
+def _refuse_half_an_active_directory(document: Document, bind: str | None) -> None:
+    if not document.says("directory.members"):
+        raise document.unfit(
+            "directory.layout",
+            'directory.layout is "computer", and directory.members does not say whose computers count',
+            hint='name the group or OU of the mail servers, such as "cn=Mail Servers,dc=example,dc=test"',
+        )
+    if bind is None:
+        raise document.unfit(
+            "directory.layout",
+            "Active Directory tells nothing to nobody, and directory.bind does not say how to sign in",
+            hint='set directory.bind, best "kerberos"',
+        )
 
 
 def _refuse_keys_of_others(document: Document, bind: str | None) -> None:

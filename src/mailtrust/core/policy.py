@@ -22,6 +22,10 @@ class Policy:
     """A trust snapshot older than this is stale."""
     every_replica_takes_writes: bool = True
     """Whether a late replica can be mended by writing to it directly (embedded, Active Directory)."""
+    replicates_itself: bool = False
+    """Whether the directory carries its values about, and not `mailtrust directory replicate`."""
+    pulls: bool = False
+    """Whether a late replica can be told to fetch one entry (Active Directory)."""
     minimum_rsa_bits: int = 2048
     """RSA below this is weak (NIST SP 800-131A)."""
 

@@ -15,7 +15,6 @@ from mailtrust.core.events import catalog
 from mailtrust.core.events.catalog import OVERDUE
 from mailtrust.core.model.event import Finding
 from mailtrust.core.model.plan import Action, Install, Publish, Replicate, Restrict, Withdraw
-from mailtrust.core.rotation import is_withdrawn
 
 
 def repairs(findings: Iterable[Finding], case: Case) -> tuple[Action, ...]:
@@ -44,8 +43,7 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
         case catalog.CORRUPTED:
             values = (value for look in case.readable for value in look.unparsable)
             digests = dict.fromkeys(value.digest for value in values)
-            gone = {digest for look in case.readable for digest in look.withdrawn}
-            yield from (Withdraw(case.server, digest) for digest in digests if digest not in gone)
+            yield from (Withdraw(case.server, digest) for digest in digests if digest not in case.withdrawals)
         case catalog.KEY_EXPOSED if finding.place is not None:
             yield Restrict(finding.place)
         case _:
@@ -54,21 +52,20 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
 
 def _publish(finding: Finding, case: Case) -> Iterator[Action]:
     expected = case.expected
-    if expected is None or is_withdrawn(expected, case.replicas):
+    if expected is None or case.is_withdrawn(expected):
         yield Install(case.server)
-    elif finding.cause != OVERDUE:
-        yield Publish(case.server, expected.fingerprint)
-    elif case.policy.every_replica_takes_writes:
+    elif case.published_at(expected.pin) is not None and case.policy.every_replica_takes_writes:
         # Publishing again where it already stands does nothing: the home replica is the one that lacks it.
         yield Publish(case.server, expected.fingerprint, finding.place)
+    elif finding.cause != OVERDUE:
+        yield Publish(case.server, expected.fingerprint)
 
 
 def _bring_up(finding: Finding, case: Case) -> Iterator[Action]:
-    if not case.policy.every_replica_takes_writes:
-        return
-    expected = case.expected
+    expected, policy = case.expected, case.policy
     lacks = [look for look in case.readable if look.place == finding.place]
-    if expected is not None and any(expected.pin not in look.pins for look in lacks):
+    is_expected = expected is not None and any(expected.pin not in look.pins for look in lacks)
+    if is_expected and expected is not None and policy.every_replica_takes_writes:
         yield Publish(case.server, expected.fingerprint, finding.place)
-    else:
+    elif not policy.replicates_itself:
         yield Replicate()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailtrust.core.model.certificate import Certificate, Fingerprint, short
+from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Said, when
 from mailtrust.core.model.plan import Action, Obstacle, Pace, Phase, Plan, Present, Publish, Rotation
 from mailtrust.core.model.server import ServerName
@@ -45,7 +45,7 @@ def pending(server: ServerName, view: View) -> Rotation | None:
     asked = [act for act in view.history.acts if act.what == "enable" and act.server == server]
     latest = asked[-1].fingerprint if asked else _published_at_home(server, view)
     held = next((one for one in store.found if one.certificate.fingerprint == latest), None)
-    if held is None or held.slot is Slot.CURRENT or is_withdrawn(held.certificate, view.replicas(server)):
+    if held is None or held.slot is Slot.CURRENT or view.is_withdrawn(server, held.certificate):
         return None
     return Rotation(server, held.certificate.fingerprint)
 
@@ -59,14 +59,6 @@ def _published_at_home(server: ServerName, view: View) -> Fingerprint | None:
     fit = [one for one in store.found or () if one.has_key and one.certificate.fingerprint in published]
     newest = max(fit, key=lambda one: one.arrived_at, default=None)
     return newest.certificate.fingerprint if newest else None
-
-
-def is_withdrawn(certificate: Certificate, replicas: tuple[ReplicaSighting, ...]) -> bool:
-    """True if any replica has it, or its key, among what was taken out for good."""
-    return any(
-        certificate.fingerprint in look.withdrawn or certificate.pin in look.withdrawn_pins
-        for look in replicas
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +110,7 @@ def _not_installed(case: _Case) -> Iterator[Obstacle]:
 
 def _not_published(case: _Case) -> Iterator[Obstacle]:
     """Judges the replica that we write to alone: a stopped one must not keep us from publishing."""
-    if case.held and is_withdrawn(case.held.certificate, case.replicas):
+    if case.held and case.view.is_withdrawn(case.rotation.server, case.held.certificate):
         # Never publish it again: its withdrawal may still be on the way to a slow replica.
         yield Obstacle(case.say("obstacle.withdrawn", ""))
         return

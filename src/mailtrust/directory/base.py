@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from mailtrust.core.model.certificate import Fingerprint, Pin
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+
+Changed = frozenset[ServerName] | None
+"""Whose entries changed; None: somebody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,31 @@ class ReplicaState:
     withdrawn: int = 0
     changed_at: datetime | None = None
     """The latest publication or withdrawal it knows of."""
+    took: timedelta | None = None
+    """How long it took to tell all that."""
+
+
+class Prepared(StrEnum):
+    """What it took to have a server's entry."""
+
+    MADE = "made"
+    THERE = "there"
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A replica in which a server's entry has to be there before it publishes."""
+
+    async def prepare(self, server: ServerName) -> Prepared:
+        """
+        Make the server's entry, with nothing published, unless it is there.  It may be repeated.
+
+        Raises: PublishRefused where this account may not, or where only an administrator can;
+        DirectoryUnavailable.
+        """
+
+    def ldif(self, server: ServerName) -> str:
+        """The entry as an administrator can add it; empty where entries are made in another way."""
 
 
 class Replica(Protocol):
@@ -44,7 +73,12 @@ class Replica(Protocol):
 
     url: str
     takes_writes: bool
-    """Whether a value may be written here, besides at the primary."""
+    """
+    Whether a value may be written here, besides at the primary.  Not where an entry replicates as a whole:
+    of two writes to one entry at two replicas the directory keeps one.
+    """
+    replicates_itself: bool
+    """Whether the directory carries its values to the other replicas, and not we."""
     holds_many: bool
     """Whether an entry holds several values, so that publishing does not erase the old one."""
     remembers_withdrawals: bool
@@ -82,8 +116,13 @@ class Replica(Protocol):
     async def state(self) -> ReplicaState:
         """The replica as a whole."""
 
-    def watch(self, every: timedelta) -> AsyncIterator[None]:
-        """Yields whenever something may have changed here; polling takes *every* between looks."""
+    def watch(self, every: timedelta) -> AsyncIterator[Changed]:
+        """
+        Yields whenever something may have changed here, and whose entry it was where the replica tells.
+
+        Polling takes *every* between looks.  What changed since the last look of this object at everybody is
+        told as well.
+        """
 
     async def close(self) -> None:
         """Let go of files and sockets; afterwards the replica is not used again."""

@@ -12,53 +12,32 @@ what remembers it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
 
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory import ldap_standard as standard
-from mailtrust.directory.base import ReplicaState
-from mailtrust.directory.ldap_bind import Anonymous, Credentials
-from mailtrust.directory.ldap_changes import Mark, mark, told
-from mailtrust.directory.ldap_url import place
+from mailtrust.directory.base import Changed, Prepared, ReplicaState
+from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
+from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry, try_value
+from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
-from mailtrust.directory.pauses import pauses
-from mailtrust.errors import DirectoryUnavailable, MailtrustError, PublishRefused
-from mailtrust.ldap import names
+from mailtrust.directory.pauses import Pauses
+from mailtrust.directory.rights import Deed, Trial
+from mailtrust.errors import DirectoryUnavailable, PublishRefused
+from mailtrust.ldap import controls, names
 from mailtrust.ldap.filters import Equal, Filter, Or, Present
 from mailtrust.ldap.names import Name
-from mailtrust.ldap.requests import Change, Scope, Search
+from mailtrust.ldap.requests import Add, Change, Modify, Scope, Search
 from mailtrust.ldap.responses import Entry, Result
-from mailtrust.ldap.results import Code
 
-_Result = TypeVar("_Result")
+__all__ = ["LdapReplica", "LdapSettings"]
+
 _FEW = 50
 """Up to here servers are asked for by name; above, reading all of them costs less."""
-_OVERTAKEN = (
-    Code.ATTRIBUTE_OR_VALUE_EXISTS, Code.NO_SUCH_ATTRIBUTE, Code.ENTRY_ALREADY_EXISTS, Code.NO_SUCH_OBJECT,
-)  # fmt: skip
-"""Somebody wrote between our look and our change: look again."""
-_ATTEMPTS = 10
-_USUAL_PORTS = (389, 636)
-_OF_THE_DEADLINE = 0.9
-"""Which part of it connecting may take, so that the reason arrives before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LdapSettings:
-    """What one has to know of an LDAP directory besides its servers' URLs."""
-
-    base: Name
-    """The entry below which every mail server has its own."""
-    credentials: Credentials = field(default_factory=Anonymous)
-    ca_file: Path | None = None
-    """Whom to believe that a server is itself; None: whom the system believes."""
 
 
 class LdapReplica:
@@ -68,45 +47,45 @@ class LdapReplica:
     Raises: BadInput for a URL that names no server.
     """
 
-    takes_writes = True
+    takes_writes = False
+    replicates_itself = True
     holds_many = True
     remembers_withdrawals = False
 
     def __init__(self, url: str, settings: LdapSettings, *, timeout: timedelta) -> None:
-        self._place = place(url)
+        self._session = Session(url, settings, timeout)
         self.url = url
         self._settings = settings
+        self._base = settings.base
         self._timeout = timeout
-        self._wire: Wire | None = None
-        self._opening = asyncio.Lock()
         self._looked_at: Mark | None = None
         self._tells = True
 
     @property
     def server(self) -> str:
-        """The one server, written in one way; the usual ports for LDAP lead to the same one."""
-        where = self._place
-        if where.scheme == "ldapi":
-            return str(where)
-        return where.host if where.port in _USUAL_PORTS else f"{where.host}:{where.port}"
+        """The one server, written in one way."""
+        return self._session.server
 
     async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
         """One sighting per server, as `Replica.look` has it; all are read page by page."""
         asked = None if servers is None else tuple(servers)
 
-        async def work(wire: Wire) -> dict[ServerName, Entry]:
-            # First, so that what changes while we read is told of afterwards.
-            looked_at = await self._mark_by(wire)
-            found = await self._entries(wire, asked)
-            self._looked_at = looked_at
-            return found
+        async def work(wire: Wire) -> tuple[Mark | None, dict[ServerName, Entry]]:
+            # First, so that what changes while we read is told of afterwards, and what arrives is not lost.
+            before = (
+                await self._mark_by(wire) if asked is None else await cookie(wire, self._base, self._timeout)
+            )
+            return before, await self._entries(wire, asked)
 
         try:
-            found = await self._in_time(work)
+            before, found = await self._session.do(work)
         except DirectoryUnavailable as error:
             return [ReplicaSighting(one, self.url, None, now, error.message) for one in asked or ()]
+        if asked is None:
+            self._looked_at = before
+        seen = seen_by(before)
         return [
-            standard.sighting(one, found.get(one), self.url, now)
+            standard.sighting(one, found.get(one), self.url, now, seen)
             for one in (sorted(found) if asked is None else asked)
         ]
 
@@ -118,29 +97,30 @@ class LdapReplica:
         listeners: Sequence[Endpoint] | None = None,
     ) -> None:
         """Publish; see `Replica.publish`.  A server that checks its values refuses what is no certificate."""
+        name = str(self._name(server))
 
         async def work(wire: Wire) -> None:
-            name = str(self._name(server))
-            for attempt in range(_ATTEMPTS):
-                entry = await self._entry(wire, server)
-                if entry is None:
-                    new = standard.new_entry(server, value, listeners or ())
-                    done = await wire.add(name, new, timeout=self._timeout, also=_also(attempt))
-                else:
-                    changes = standard.publication(entry, value, listeners)
-                    if not changes:
-                        return
-                    done = await wire.modify(name, *changes, timeout=self._timeout, also=_also(attempt))
+            told = controls.post_read(*standard.ATTRIBUTES, critical=False)
+            after: Entry | None = None
+            for attempt in range(ATTEMPTS):
+                request = _publication(await self._entry(wire, server), name, server, value, listeners)
+                if request is None:
+                    return
+                asked = wire.ask(request, (told,), timeout=self._timeout, also=overtaken(attempt))
+                *_, done = await asked
                 if isinstance(done.answer, Result) and done.answer.done:
+                    after = controls.entry_after(done)
                     break
-            after = standard.values(await self._entry(wire, server))
-            if value not in {one.der for one in after}:
+            # Not every server tells with the write what it wrote.
+            if not standard.holds(after, value) and not standard.holds(
+                await self._entry(wire, server), value
+            ):
                 raise PublishRefused(
                     f"{self.url} took {short(fingerprint_of(value))} and does not show it",
                     hint=f"it was withdrawn just now, or this account may not read {name}",
                 )
 
-        await self._in_time(work)
+        await self._session.do(work)
 
     async def withdraw(self, server: ServerName, fingerprint: Fingerprint, now: datetime) -> None:  # noqa: ARG002
         """Delete the value; see `Replica.withdraw`."""
@@ -157,7 +137,7 @@ class LdapReplica:
             return await self._all(wire, Present("objectClass"))
 
         try:
-            entries = await self._in_time(work)
+            entries = await self._session.do(work)
         except DirectoryUnavailable as error:
             return ReplicaState(self.url, readable=False, why=error.message)
         counts = [len(standard.values(one)) for one in entries]
@@ -170,38 +150,70 @@ class LdapReplica:
             changed_at=max((one for one in moments if one), default=None),
         )
 
-    async def watch(self, every: timedelta) -> AsyncGenerator[None, None]:
+    async def prepare(self, server: ServerName) -> Prepared:
+        """Make the server's entry; see `Preparing.prepare`."""
+
+        async def work(wire: Wire) -> Prepared:
+            if await self._entry(wire, server) is not None:
+                return Prepared.THERE
+            attributes = standard.bare_entry(server)
+            await wire.add(str(self._name(server)), attributes, timeout=self._timeout)
+            return Prepared.MADE
+
+        return await self._session.do(work)
+
+    def ldif(self, server: ServerName) -> str:
+        """The entry as an administrator can add it."""
+        return standard.ldif(self._name(server), server)
+
+    async def rights(self, server: ServerName, neighbour: ServerName | None, value: bytes) -> Sequence[Trial]:
+        """What this account may do here; see `Guarded.rights`."""
+
+        async def work(wire: Wire) -> list[Trial]:
+            written, patience = standard.WRITTEN, self._timeout
+            trials = [await try_value(wire, Deed.OWN, self._name(server), written, value, patience)]
+            if neighbour is not None:
+                name = self._name(neighbour)
+                trials.append(await try_value(wire, Deed.NEIGHBOUR, name, written, value, patience))
+            nobody = no_server()
+            new = standard.new_entry(nobody, value, ())
+            return [*trials, await try_entry(wire, Deed.NEW, self._name(nobody), new, patience)]
+
+        tried = await self._session.do(work)
+        wanted = Present(standard.CERTIFICATE)
+        nobody = await try_anonymously(
+            self.url, self._settings, self._base, wanted, standard.WRITTEN, self._timeout
+        )
+        return (*tried, nobody)
+
+    async def watch(self, every: timedelta) -> AsyncGenerator[Changed, None]:
         """
         Yields after a change since the last look; *every* is for a server that tells nothing by itself.
 
         One that cannot be asked is asked less and less often, up to `pauses.LONGEST`.
         """
         known: Mark = self._looked_at or await self._mark()
-        waits = pauses(every)
+        pauses = Pauses(every)
         while True:
             wire: Wire | None = None
             try:
-                wire = await self._in_time(_itself)
-                async with aclosing(told(wire, self._settings.base, known)) as changes:
-                    async for change in changes:
-                        known = change
-                        yield
+                wire = await self._session.wire()
+                async with aclosing(told(wire, self._base, known)) as changes:
+                    async for mark_after, changed in changes:
+                        known = mark_after
+                        yield changed
             except DirectoryUnavailable:
                 # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
                 # All else is seen in the next mark, which is then a reason.
                 self._tells = self._tells and not (wire and wire.why_ended is None)
-            if isinstance(known, str):
-                await asyncio.sleep(next(waits).total_seconds())
-            else:
-                await asyncio.sleep(every.total_seconds())
-                waits = pauses(every)
+            await asyncio.sleep(pauses.after(answered=not isinstance(known, str)).total_seconds())
             before, known = known, await self._mark()
             if known != before:
-                yield
+                yield None
 
     async def close(self) -> None:
         """Say goodbye; whoever still waits hears of it."""
-        await self._leave()
+        await self._session.leave()
 
     async def _remove(
         self, server: ServerName, removal: Callable[[Entry | None], tuple[Change, ...]]
@@ -209,23 +221,23 @@ class LdapReplica:
         name = str(self._name(server))
 
         async def work(wire: Wire) -> None:
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 changes = removal(await self._entry(wire, server))
                 if not changes:
                     return
-                await wire.modify(name, *changes, timeout=self._timeout, also=_also(attempt))
+                await wire.modify(name, *changes, timeout=self._timeout, also=overtaken(attempt))
             raise PublishRefused(f"{self.url} still shows in {name} what was taken out of it")
 
-        await self._in_time(work)
+        await self._session.do(work)
 
     async def _mark(self) -> Mark:
         try:
-            return await self._in_time(self._mark_by)
+            return await self._session.do(self._mark_by)
         except DirectoryUnavailable as error:
             return error.message
 
     async def _mark_by(self, wire: Wire) -> Mark:
-        return await mark(wire, self._settings.base, self._timeout, tells=self._tells)
+        return await mark(wire, self._base, self._timeout, tells=self._tells)
 
     async def _entry(self, wire: Wire, server: ServerName) -> Entry | None:
         return (await self._entries(wire, (server,))).get(server)
@@ -246,64 +258,24 @@ class LdapReplica:
         }  # fmt: skip
 
     async def _all(self, wire: Wire, wanted: Filter) -> list[Entry]:
-        base = str(self._settings.base)
+        base = str(self._base)
         search = Search(base, Scope.ONE_LEVEL, wanted, standard.ATTRIBUTES)
         async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
             return [one async for one in entries]
 
     def _name(self, server: ServerName) -> Name:
-        return self._settings.base.child("cn", server)
-
-    async def _in_time(self, work: Callable[[Wire], Awaitable[_Result]]) -> _Result:
-        """The result of *work* before the deadline, or DirectoryUnavailable."""
-        try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                return await self._on_a_live_connection(work)
-        except TimeoutError as error:
-            # A hung server may stay hung on this connection, when others are answered already.
-            await self._leave()
-            raise DirectoryUnavailable(
-                f"{self.url} did not answer within {self._timeout.total_seconds():g} seconds",
-                hint="if something was to be written it may have been: look again",
-            ) from error
-        except DirectoryUnavailable as error:
-            if error.hint or isinstance(error, PublishRefused):
-                raise
-            raise DirectoryUnavailable(error.message, hint="is the server running?") from error.__cause__
-        except MailtrustError as error:
-            raise DirectoryUnavailable(f"{self.url}: {error.message}", hint=error.hint) from error
-
-    async def _on_a_live_connection(self, work: Callable[[Wire], Awaitable[_Result]]) -> _Result:
-        kept, wire = self._wire, await self._connected()
-        try:
-            return await work(wire)
-        except DirectoryUnavailable:
-            if wire is not kept or wire.why_ended is None:
-                raise
-        # A server that was started anew has forgotten us; everything here may be done twice.
-        return await work(await self._connected())
-
-    async def _connected(self) -> Wire:
-        async with self._opening:
-            if self._wire is None or self._wire.why_ended is not None:
-                self._wire = await Wire.open(
-                    self.url,
-                    credentials=self._settings.credentials,
-                    ca_file=self._settings.ca_file,
-                    timeout=self._timeout * _OF_THE_DEADLINE,
-                )
-            return self._wire
-
-    async def _leave(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            await wire.close()
+        return self._base.child("cn", server)
 
 
-async def _itself(wire: Wire) -> Wire:
-    return wire
-
-
-def _also(attempt: int) -> tuple[int, ...]:
-    """Which refusals mean that somebody was faster; in the last attempt they are refusals like others."""
-    return _OVERTAKEN if attempt < _ATTEMPTS - 1 else ()
+def _publication(
+    entry: Entry | None,
+    name: str,
+    server: ServerName,
+    value: bytes,
+    listeners: Sequence[Endpoint] | None,
+) -> Add | Modify | None:
+    """What to ask for so that the entry holds the value; None where it does already."""
+    if entry is None:
+        return Add(name, tuple(standard.new_entry(server, value, listeners or ())))
+    changes = standard.publication(entry, value, listeners)
+    return Modify(name, changes) if changes else None

@@ -13,6 +13,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mailtrust.core.model.replication import Seen
+from mailtrust.directory import ldap_standard as standard
+from mailtrust.directory.base import Changed
 from mailtrust.directory.ldap_wire import Wire
 from mailtrust.errors import BadInput
 from mailtrust.ldap import names, syncrepl
@@ -43,31 +46,42 @@ async def mark(wire: Wire, base: Name, timeout: timedelta, *, tells: bool = True
 
     Raises: DirectoryUnavailable.
     """
-    cookie = await _cookie(wire, base, timeout) if tells else None
-    if cookie is not None:
-        return cookie
+    told = await cookie(wire, base, timeout) if tells else None
+    if told is not None:
+        return told
     search = Search(str(base), Scope.ONE_LEVEL, attributes=_STAMPS)
     async with aclosing(wire.stream(search, timeout=timeout)) as entries:
         return frozenset([(one.name, *map(one.values, _STAMPS)) async for one in entries])
 
 
-async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[Mark, None]:
-    """
-    The mark after each change since *known*, as the server tells them; ends at once where it tells none.
+def seen_by(mark: Mark | None) -> Seen:
+    """How far a server with that mark has seen of each writer; empty where it does not tell."""
+    return syncrepl.seen(mark.value) if isinstance(mark, Cookie) else {}
 
-    Raises: DirectoryUnavailable.
+
+async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[tuple[Mark, Changed], None]:
+    """
+    The mark after each change since *known*, and whose entry changed, as the server tells them.
+
+    Ends at once where it tells none.  Raises: DirectoryUnavailable.
     """
     if not isinstance(known, Cookie):
         return
-    cookie, names_present = known.value, False
+    value, names_present = known.value, False
     search = Search(str(base), Scope.ONE_LEVEL, attributes=("entryCSN",))
-    watch = wire.watch(search, [syncrepl.sync(cookie=cookie)], also=(Code.E_SYNC_REFRESH_REQUIRED,))
+    watch = wire.watch(search, [syncrepl.sync(cookie=value)], also=(Code.E_SYNC_REFRESH_REQUIRED,))
     async with aclosing(watch) as responses:
         async for response in responses:
             new, changed, names_present = _news(response, names_present=names_present)
-            cookie = syncrepl.merged(cookie, new) if new else cookie
+            value = syncrepl.merged(value, new) if new else value
             if changed:
-                yield Cookie(cookie)
+                yield Cookie(value), _whose(response)
+
+
+def _whose(response: Response) -> Changed:
+    entry = response.answer
+    server = standard.server_of(entry) if isinstance(entry, Entry) else None
+    return frozenset([server]) if server is not None else None
 
 
 def _news(response: Response, *, names_present: bool) -> tuple[bytes | None, bool, bool]:
@@ -91,7 +105,8 @@ def _news(response: Response, *, names_present: bool) -> tuple[bytes | None, boo
     return None, False, names_present
 
 
-async def _cookie(wire: Wire, base: Name, timeout: timedelta) -> Cookie | None:
+async def cookie(wire: Wire, base: Name, timeout: timedelta) -> Cookie | None:
+    """The mark of a server that tells changes; None of another one.  Raises: DirectoryUnavailable."""
     root = await _read(wire, Name(), ("namingContexts", "supportedControl"), timeout)
     if root is None or syncrepl.SYNC_REQUEST.encode() not in root.values("supportedControl"):
         return None

@@ -17,16 +17,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailtrust.core.model.certificate import Fingerprint, Pin, certificate, fingerprint_of
+from mailtrust.core.model.replication import Seen, Stamp
 from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_name
 from mailtrust.core.model.sighting import Published, ReplicaSighting, Unparsable
 from mailtrust.errors import BadInput, NotACertificate
-from mailtrust.ldap import names
+from mailtrust.ldap import names, syncrepl
+from mailtrust.ldap.names import Name
 from mailtrust.ldap.requests import Change, How
 from mailtrust.ldap.responses import Entry
 
 CERTIFICATE = "userCertificate"
 # RFC 4523 section 2.1: it is asked for, written and sent with ;binary, whatever the server keeps.
-_WRITTEN = "userCertificate;binary"
+WRITTEN = "userCertificate;binary"
 _LISTENER = "labeledURI"
 _NUMBER = "entryCSN"
 _STAMPS = (_NUMBER, "modifyTimestamp", "createTimestamp")
@@ -35,7 +37,7 @@ _CLASSES = ("device", "pkiUser", "labeledURIObject")
 _AUXILIARY = _CLASSES[1:]
 _SCHEME = "smtp://"
 
-ATTRIBUTES = (_CLASS, _WRITTEN, CERTIFICATE, _LISTENER, *_STAMPS)
+ATTRIBUTES = (_CLASS, WRITTEN, CERTIFICATE, _LISTENER, *_STAMPS)
 """What to ask for; the stamps are operational, and sent only when they are named."""
 
 
@@ -72,31 +74,63 @@ def changed_at(entry: Entry) -> datetime | None:
     return next((moment for held in stamps for one in held if (moment := _moment(one))), None)
 
 
-def sighting(server: ServerName, entry: Entry | None, place: str, now: datetime) -> ReplicaSighting:
-    """What the entry shows; without one, or one that shows nothing, an empty sighting."""
+def holds(entry: Entry | None, der: bytes) -> bool:
+    """True if the entry has that value."""
+    return der in {one.der for one in values(entry)}
+
+
+def stamp(entry: Entry) -> Stamp | None:
+    """The entry's last change, where the directory numbers its changes (OpenLDAP)."""
+    number, moment = next(iter(entry.values(_NUMBER)), None), changed_at(entry)
+    if number is None or moment is None or not syncrepl.order(number):
+        return None
+    return Stamp(syncrepl.writer(number), syncrepl.order(number), moment)
+
+
+def sighting(
+    server: ServerName, entry: Entry | None, place: str, now: datetime, seen: Seen | None = None
+) -> ReplicaSighting:
+    """
+    What the entry shows; without one, or one that shows nothing, an empty sighting.
+
+    *seen* is how far the server had seen of each writer before the entry was read.
+    """
     published: list[Published] = []
     unparsable: list[Unparsable] = []
     moment = (changed_at(entry) if entry else None) or now
+    changed = stamp(entry) if entry else None
     held = {fingerprint_of(one.der): one.der for one in values(entry)}
     for digest, der in sorted(held.items()):
         try:
-            published.append(Published(certificate(der), moment))
+            published.append(Published(certificate(der), moment, changed))
         except NotACertificate:
             unparsable.append(Unparsable(digest, len(der), moment))
     # Who publishes nothing presents nothing either: nobody is to be sent there.
     listeners = _listeners(entry) if entry and held else ()
     return ReplicaSighting(
-        server, place, tuple(published), now, unparsable=tuple(unparsable), listeners=listeners
-    )
+        server, place, tuple(published), now, unparsable=tuple(unparsable), listeners=listeners,
+        seen=seen or {}, changed=changed,
+    )  # fmt: skip
+
+
+def bare_entry(server: ServerName) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+    """The attributes of an entry that publishes nothing yet."""
+    yield _CLASS, tuple(one.encode() for one in _CLASSES)
+    yield "cn", (server.encode(),)
+
+
+def ldif(name: Name, server: ServerName) -> str:
+    """The same as text, for `ldapadd` (RFC 2849)."""
+    pairs = ((attribute, value.decode()) for attribute, held in bare_entry(server) for value in held)
+    return "\n".join((f"dn: {name}", *(f"{attribute}: {value}" for attribute, value in pairs), ""))
 
 
 def new_entry(
     server: ServerName, der: bytes, listeners: Sequence[Endpoint]
 ) -> Iterator[tuple[str, tuple[bytes, ...]]]:
     """The attributes of an entry that is not there yet."""
-    yield _CLASS, tuple(one.encode() for one in _CLASSES)
-    yield "cn", (server.encode(),)
-    yield _WRITTEN, (der,)
+    yield from bare_entry(server)
+    yield WRITTEN, (der,)
     if listeners:
         yield _LISTENER, _urls(listeners)
 
@@ -123,7 +157,7 @@ def _publication(entry: Entry, der: bytes, listeners: Sequence[Endpoint] | None)
         # Nothing held means nothing seen: every entry has a class.
         if held and missing:
             yield Change(How.ADD, _CLASS, missing)
-        yield Change(How.ADD, _WRITTEN, (der,))
+        yield Change(How.ADD, WRITTEN, (der,))
     if listeners is not None and set(listeners) != set(_listeners(entry)):
         others = tuple(one for one in entry.values(_LISTENER) if _listener(one) is None)
         yield Change(How.REPLACE, _LISTENER, (*others, *_urls(listeners)))

@@ -27,7 +27,7 @@ from mailtrust.directory.ldap_url import Resolve
 from mailtrust.errors import BadInput, DirectoryUnavailable
 from mailtrust.ldap import controls as extras
 from mailtrust.ldap.requests import WHO_AM_I, Add, Change, Delete, Extended, Modify, Request, Search
-from mailtrust.ldap.responses import Control, Entry, Response, Result
+from mailtrust.ldap.responses import Control, Entry, Reference, Response, Result
 
 _EMPTY_PAGES = 100
 Attributes = Iterable[tuple[str, Iterable[bytes]]]
@@ -218,7 +218,7 @@ class Wire:
         also: Collection[int] = (),
         most: int = 10_000,
     ) -> tuple[Response, ...]:
-        """All answers to a request, the result last; more than *most* before it are too many."""
+        """All answers to a request, the result last; more than *most* of them before it are too many."""
         self._refuse_giant(request)
         async with self._patience(request, timeout) as sent, self._places:
             box = self._channel.post(request, controls)
@@ -232,14 +232,16 @@ class Wire:
 
     async def _all(self, box: Box, request: Request, most: int) -> list[Response]:
         answers: list[Response] = []
-        held_bytes = 0
+        counted = held_bytes = 0
         while True:
             response = await self._next(box, request)
             answers.append(response)
             if response.is_last:
                 return answers
             held_bytes += weight(response)
-            if len(answers) > most or held_bytes > self._channel.settings.held_bytes:
+            # Active Directory points to its other naming contexts beside a page that is full already.
+            counted += not isinstance(response.answer, Reference)
+            if counted > most or held_bytes > self._channel.settings.held_bytes:
                 raise DirectoryUnavailable(
                     f"{self.url} sent more than was asked for: {len(answers)} answers, {held_bytes} bytes",
                     hint="ask page by page",

@@ -23,7 +23,7 @@ from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, s
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory import sqlite_rows as rows
-from mailtrust.directory.base import ReplicaState
+from mailtrust.directory.base import Changed, ReplicaState
 from mailtrust.directory.contents import Added, Contents, Listens
 from mailtrust.directory.sqlite_entries import sightings
 from mailtrust.directory.sqlite_file import Mark, ReplicaFile
@@ -55,6 +55,7 @@ class SqliteReplica:
     """
 
     takes_writes = True
+    replicates_itself = False
     holds_many = True
     remembers_withdrawals = True
 
@@ -161,7 +162,7 @@ class SqliteReplica:
             changed_at=max(held.moments(), default=None),
         )
 
-    async def watch(self, every: timedelta) -> AsyncGenerator[None, None]:
+    async def watch(self, every: timedelta) -> AsyncGenerator[Changed, None]:
         """Yields after a change since the last look, or since now if there was none yet."""
         known = self._looked_at[0] if self._looked_at else await self._mark()
         again = False
@@ -173,7 +174,7 @@ class SqliteReplica:
             again, changed = mark != known, mark != known or again
             known = mark
             if changed:
-                yield
+                yield None
 
     async def close(self) -> None:
         """Nothing is open between pieces of work."""

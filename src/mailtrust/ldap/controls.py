@@ -69,9 +69,9 @@ def pre_read(*attributes: str) -> Control:
     return _read_entry(PRE_READ, attributes)
 
 
-def post_read(*attributes: str) -> Control:
-    """Tell what these attributes hold just after this write (RFC 4527)."""
-    return _read_entry(POST_READ, attributes)
+def post_read(*attributes: str, critical: bool = True) -> Control:
+    """Tell what these attributes hold just after this write (RFC 4527); who can do without reads again."""
+    return _read_entry(POST_READ, attributes, critical=critical)
 
 
 def entry_before(response: Response) -> Entry | None:
@@ -135,8 +135,8 @@ def manage_referrals() -> Control:
     return Control(MANAGE_REFERRALS, critical=True)
 
 
-def _read_entry(kind: str, attributes: tuple[str, ...]) -> Control:
-    return Control(kind, ber.sequence(*map(ber.octets, attributes)), critical=True)
+def _read_entry(kind: str, attributes: tuple[str, ...], *, critical: bool = True) -> Control:
+    return Control(kind, ber.sequence(*map(ber.octets, attributes)), critical=critical)
 
 
 def _value(response: Response, kind: str) -> bytes | None:

@@ -168,6 +168,30 @@ def cookie_of(context_csn: tuple[bytes, ...]) -> bytes:
     return b"rid=000,csn=" + b";".join(numbers[writer] for writer in sorted(numbers))
 
 
+def seen(cookie: bytes) -> dict[str, int]:
+    """Of each writer in an OpenLDAP cookie the latest number, as `order` has it."""
+    return {writer.decode("ascii", "replace"): order(one) for writer, one in _numbers(cookie).items()}
+
+
+def order(number: bytes) -> int:
+    """
+    The place of a change number among all of them, whoever wrote it; 0 for what is none.
+
+    ``20261124235128.123456Z#000000#001#000000`` is the time, a count within it, the writer, and a part.
+    """
+    time, _, rest = number.partition(b"#")
+    digits = time.removesuffix(b"Z").replace(b".", b"").ljust(20, b"0")
+    try:
+        return int(digits[:20]) * 0x1000000 + int(rest[:6], 16)
+    except ValueError:
+        return 0
+
+
+def writer(number: bytes) -> str:
+    """Who made a change: ``001`` of ``20261124235128.123456Z#000000#001#000000``."""
+    return _writer(number).decode("ascii", "replace")
+
+
 def _numbers(cookie: bytes) -> dict[bytes, bytes]:
     """OpenLDAP's ``rid=000,sid=001,csn=A;B``: of each writer its latest number."""
     parts = [part for part in cookie.split(b",") if part.startswith(b"csn=")]

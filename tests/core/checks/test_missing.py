@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from mailtrust.core.model.sighting import History, Slot
+from mailtrust.core.model.replication import Stamp
+from mailtrust.core.model.sighting import Act, History, ReplicaSighting, Slot
 from mailtrust.core.policy import Policy
 from tests.core.checks.judge import codes, judged, phrases, ruled_out, silenced, the
 from tests.make import (
@@ -289,3 +290,53 @@ def test_a_clock_that_runs_ahead_does_not_put_the_deadline_off() -> None:
 
     assert the(12012, judged(view)).cause == "overdue"
     assert 12012 not in codes(judged(replace(view, history=History())))
+
+
+WRITTEN = Stamp("001", 100, NOON - timedelta(hours=2))
+
+
+def elsewhere(**options: object) -> ReplicaSighting:
+    return a_replica(DC2, OURS, published_at=NOON - timedelta(hours=2), written=WRITTEN, **options)
+
+
+def test_home_that_has_not_seen_the_write_proves_it_late() -> None:
+    store = a_store(installed(OURS, Slot.CURRENT))
+    late = a_replica(DC1, seen={"001": 99}, partners=("dc7.example.test",))
+
+    found = the(12012, judged(a_view(store, late, elsewhere(), acts=(enabled(OURS, place=DC2),))))
+
+    assert found.cause == "overdue"
+    assert phrases(found)[-2:] == ["missing.not-arrived", "missing.partners"]
+
+
+def test_home_that_saw_the_write_and_lacks_the_value_lost_it() -> None:
+    """Also within the latency: it will not come."""
+    store = a_store(installed(OURS, Slot.CURRENT))
+    lost = a_replica(DC1, changed=Stamp("002", 101, NOON))
+
+    view = a_view(store, lost, elsewhere(), acts=(enabled(OURS, place=DC2),))
+    found = the(12012, judged(view, now=NOON - timedelta(hours=2) + minutes(1)))
+    read_only = the(12012, judged(view, policy=Policy(every_replica_takes_writes=False)))
+
+    assert (found.cause, found.action) == (
+        "not-written", f"mailtrust enable {OURS.fingerprint[:12]} --replica {DC1}",
+    )  # fmt: skip
+    assert ruled_out(found)["overdue"] == "ruled-out.arrived"
+    assert read_only.action == f"mailtrust enable {OURS.fingerprint[:12]}"
+
+
+def test_lost_at_home_and_seen_from_outside_is_nobodys_command() -> None:
+    view = a_view(a_wire(OURS), a_replica(DC1, seen={"001": 100}), elsewhere())
+
+    assert the(12012, judged(view)).action is None
+
+
+def test_a_withdrawal_that_only_the_journal_knows_needs_a_new_one() -> None:
+    """An LDAP directory forgets what was withdrawn."""
+    store = a_store(installed(OURS, Slot.CURRENT))
+    gone = Act("withdraw", HUB1, OURS.fingerprint, NOON, DC2)
+
+    found = the(12012, judged(a_view(store, a_replica(DC1), elsewhere(), acts=(enabled(OURS), gone))))
+
+    assert (found.cause, found.action) == ("not-written", "mailtrust new")
+    assert "missing.withdrawn" in phrases(found)

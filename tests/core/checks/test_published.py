@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import Slot
-from tests.core.checks.judge import codes, judged, silenced, the
+from mailtrust.core.model.sighting import Impostor, Slot
+from tests.core.checks.judge import codes, judged, phrases, silenced, the
 from tests.make import (
+    AUTHORITY,
     DC1,
     DC2,
     HUB1,
@@ -113,3 +116,52 @@ def test_a_fleet_with_one_key_names_a_few_and_counts_the_rest() -> None:
 
     assert len(found) == 8
     assert found[0].values["others"].endswith("hub6.example.test (+2)")
+
+
+AUTHORITYS = a_certificate(key="authority", extensions=AUTHORITY)
+
+
+def test_a_published_authority_is_told_and_replaced_before_it_is_withdrawn() -> None:
+    """What is current cannot be withdrawn, so a new one comes first."""
+    for slot, action in ((Slot.CURRENT, "mailtrust new"), (Slot.PREVIOUS, "mailtrust withdraw ")):
+        store = a_store(installed(AUTHORITYS, slot))
+        found = the(12119, judged(a_view(store, a_replica(DC1, AUTHORITYS))))
+
+        assert str(found.action).startswith(action)
+        assert found.since == NOON - days(1)
+
+
+def test_another_servers_authority_is_told_too() -> None:
+    assert the(12119, judged(a_view(a_replica(DC1, AUTHORITYS, server=HUB2)))).action is None
+
+
+def test_a_withdrawn_authority_is_nobodys_concern() -> None:
+    gone = a_replica(DC1, AUTHORITYS, withdrawn={AUTHORITYS.fingerprint: NOON})
+
+    assert 12119 not in codes(judged(a_view(current(), gone)))  # type: ignore[arg-type]
+
+
+def test_an_authority_is_not_the_installed_certificate() -> None:
+    """So nobody is told to enable what would be refused."""
+    found = the(12012, judged(a_view(a_store(installed(AUTHORITYS)), a_replica(DC1))))
+
+    assert (found.cause, found.action) == ("no-certificate", "mailtrust new")
+    assert "missing.authority" in phrases(found)
+
+
+def an_impostor(why: str = "impostor.neighbour") -> Impostor:
+    entry = "CN=mailtrust-1,CN=O'HARA,DC=corp,DC=example"
+    return Impostor(STRANGER, entry, why, NOON - days(2))
+
+
+@pytest.mark.parametrize("why", ["no-member", "disabled", "neighbour", "twins"])
+def test_an_impostor_is_on_record_once_however_many_replicas_show_it(why: str) -> None:
+    """It is believed by nobody; but somebody put it there."""
+    held = (an_impostor(f"impostor.{why}"),)
+    view = a_view(current(), a_replica(DC1, OURS, impostors=held), a_replica(DC2, OURS, impostors=held))  # type: ignore[arg-type]
+
+    found = the(12106, judged(view))
+
+    assert phrases(found) == ["entry.impostor", f"impostor.{why}"]
+    assert (found.place, found.since) == (DC1, NOON - days(2))
+    assert found.action == f"ldapdelete -H {DC1} 'CN=mailtrust-1,CN=O'\\''HARA,DC=corp,DC=example'"

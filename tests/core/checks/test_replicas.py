@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mailtrust.core.checks import Verdict, verdict
 from mailtrust.core.model.event import Severity
+from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.sighting import Act, History, Slot
 from mailtrust.core.policy import Policy
 from tests.core.checks.judge import codes, judged, phrases, silenced, the
@@ -34,6 +36,7 @@ OURS = a_certificate()
 NEWER = a_certificate(key="b")
 STORE = a_store(installed(OURS, Slot.CURRENT))
 JUST_NOW = NOON - minutes(1)
+WRITTEN = Stamp("001", 100, NOON - timedelta(days=1))
 
 
 def test_on_its_way_is_information_with_a_deadline() -> None:
@@ -56,10 +59,11 @@ def test_overdue_elsewhere_is_12102() -> None:
 def test_an_old_or_foreign_certificate_behind_is_mended_by_replication() -> None:
     """It is not ours to enable."""
     behind = a_view(a_replica(DC1, OURS, server=HUB2), a_replica(DC2, server=HUB2))
-    elsewhere = judged(behind, policy=Policy(every_replica_takes_writes=False))
+    openldap, active_directory = Policy(replicates_itself=True), Policy(replicates_itself=True, pulls=True)
 
     assert the(12102, judged(behind)).action == "mailtrust directory replicate --once"
-    assert the(12102, elsewhere).action is None
+    assert the(12102, judged(behind, policy=openldap)).action is None
+    assert the(12102, judged(behind, policy=active_directory)).action == f"mailtrust directory pull {HUB2}"
 
 
 def test_what_is_being_withdrawn_is_not_late() -> None:
@@ -179,3 +183,70 @@ def test_the_verdict_is_never_green_when_we_could_not_look(
 
     assert verdict(judged(view), view, (HUB1,)) is expected
     assert verdict(judged(view), view, (HUB2,)) in (Verdict.UNKNOWN, Verdict.ERROR)
+
+
+def test_what_we_withdrew_is_not_late_where_the_directory_forgets() -> None:
+    """LDAP keeps no record of what is gone: the journal is the one that knows."""
+    withdrawn = Act("withdraw", HUB1, NEWER.fingerprint, NOON, DC1)
+    seen = History((withdrawn,), {(HUB1, DC1, NEWER.fingerprint): NOON - timedelta(days=2)})
+    view = a_view(STORE, a_replica(DC1, OURS), a_replica(DC2, OURS, NEWER), history=seen)
+
+    assert not {12102, 12106, 12110} & set(codes(judged(view)))
+
+
+def test_a_replica_that_has_not_seen_the_write_says_so() -> None:
+    """Its own word is the proof that the link is late, and nothing else."""
+    late = a_replica(DC2, seen={"001": 99})
+    found = the(12102, judged(a_view(STORE, a_replica(DC1, OURS, written=WRITTEN), late)))
+
+    assert phrases(found)[-1] == "replica.not-arrived"
+
+
+def test_what_arrived_and_is_not_there_is_lost_at_once() -> None:
+    """Waiting would bring nothing, so nobody is told to wait."""
+    lost = a_replica(DC2, seen={"001": 100})
+    ours = a_replica(DC1, OURS, published_at=JUST_NOW, written=WRITTEN)
+    diagnosis = judged(a_view(STORE, ours, lost))
+
+    assert phrases(the(12102, diagnosis))[-1] == "replica.lost"
+    assert 12101 not in codes(diagnosis)
+
+
+def test_what_another_server_lost_may_have_been_withdrawn_by_it() -> None:
+    held = a_replica(DC1, OURS, server=HUB2, written=WRITTEN)
+    gone = a_replica(DC2, server=HUB2, seen={"001": 100})
+    seen = History(first_seen={(HUB2, DC2, OURS.fingerprint): NOON - timedelta(days=2)})
+
+    diagnosis = judged(a_view(held, gone, history=seen))
+
+    assert the(12102, diagnosis).severity is Severity.INFORMATION
+    assert 12110 not in codes(diagnosis)
+
+
+def test_each_replica_has_its_own_latency_where_the_directory_tells_it() -> None:
+    """A branch behind a slow site link is not late when the neighbour would be; it depends on the writer."""
+    ours = a_replica(DC1, OURS, published_at=NOON - minutes(30), written=WRITTEN)
+    branch = a_replica(DC2, latencies={"001": minutes(180), "002": minutes(1)})
+    near = a_replica(DC3, latencies={"001": minutes(1)})
+    diagnosis = judged(a_view(STORE, ours, branch, near))
+
+    assert (the(12101, diagnosis).place, the(12102, diagnosis).place) == (DC2, DC3)
+
+
+def test_a_read_only_replica_is_not_to_be_written_to() -> None:
+    """Active Directory has some in branches, among others that all take writes."""
+    diagnosis = judged(
+        a_view(STORE, a_replica(DC1, OURS), a_replica(DC2, read_only=True)),
+        policy=Policy(replicates_itself=True, pulls=True),
+    )
+
+    assert the(12102, diagnosis).action == f"mailtrust directory pull {HUB1}"
+
+
+def test_a_far_replica_that_cannot_be_read_is_no_more_than_a_note() -> None:
+    """A branch behind a firewall would otherwise be an alarm for ever."""
+    far = replace(an_unread_replica(DC2), far=True)
+    diagnosis = judged(a_view(STORE, a_replica(DC1, OURS), far, an_unread_replica(DC3)))
+
+    severities = {one.place: one.severity for one in diagnosis.findings if one.event.code == 12103}
+    assert severities == {DC2: Severity.INFORMATION, DC3: Severity.WARNING}

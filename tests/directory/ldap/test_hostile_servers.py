@@ -180,6 +180,21 @@ async def test_large_answers_are_counted_by_their_bytes(short: Path) -> None:
             await wire.search(ONE, timeout=PATIENCE)
 
 
+async def test_a_full_page_may_point_elsewhere_as_well(short: Path) -> None:
+    """Active Directory does, in every search that reaches the head of another naming context."""
+
+    async def page(reader: Reader, writer: Writer) -> None:
+        await let_in(reader, writer)
+        number, _, _ = await asked(reader)
+        writer.write(message(number, AN_ENTRY) * 3 + message(number, Reference(("ldap://elsewhere",))))
+        writer.write(message(number, Result(0), paged(0)))
+
+    async with hostile.server(page, short) as url, await opened(url, short) as wire:
+        found = [one.name async for one in wire.stream(ONE, timeout=PATIENCE, page=3)]
+
+    assert found == ["cn=mx1"] * 3
+
+
 async def test_pages_without_entries_come_to_an_end(short: Path) -> None:
     async def pages(reader: Reader, writer: Writer) -> None:
         await let_in(reader, writer)

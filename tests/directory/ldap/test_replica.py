@@ -15,6 +15,7 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.directory.ldap import LdapReplica, LdapSettings
 from mailtrust.directory.ldap_bind import Password
 from mailtrust.directory.ldap_wire import Wire
+from mailtrust.directory.rights import Deed
 from mailtrust.errors import PublishRefused
 from mailtrust.ldap import names
 from mailtrust.ldap.requests import Change, How, Scope, Search
@@ -251,3 +252,36 @@ async def test_two_thousand_servers_are_seen_in_one_look(server: Server) -> None
     assert [look.server for look in everybody] == names_of_all
     assert all(len(look.found or ()) == 1 for look in everybody)
     assert [look.server for look in asked] == names_of_all[:100]
+
+
+async def test_the_documented_rules_hold_when_they_are_tried(server: Server) -> None:
+    """And nothing is left behind by trying them."""
+    for name in (HUB1, HUB2):
+        await with_an_account(server, name)
+    with_rules(server)
+    value = der(an_x509(key="thrown away"))
+
+    async with replica_of(server, dn(HUB1)) as replica:
+        tried = await replica.rights(HUB1, HUB2, value)
+        after = await replica.look([HUB1, HUB2], NOON)
+
+    assert {one.deed: one.allowed for one in tried} == {
+        Deed.OWN: True, Deed.NEIGHBOUR: False, Deed.NEW: False, Deed.ANONYMOUS: False,
+    }  # fmt: skip
+    assert all(look.found == () for look in after)
+
+
+async def test_rules_that_let_everybody_write_are_found_out(server: Server) -> None:
+    for name in (HUB1, HUB2):
+        await with_an_account(server, name)
+
+    async with replica_of(server) as replica:
+        tried = await replica.rights(HUB1, HUB2, der(an_x509(key="thrown away")))
+        state = await replica.state()
+        missing = await replica.rights(ServerName("hub7.example.test"), None, der(an_x509(key="thrown away")))
+
+    assert {one.deed: one.allowed for one in tried if one.deed is not Deed.ANONYMOUS} == {
+        Deed.OWN: True, Deed.NEIGHBOUR: True, Deed.NEW: True,
+    }  # fmt: skip
+    assert state.values == 0
+    assert (missing[0].allowed, "not there" in missing[0].why) == (None, True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mailtrust.core.model.certificate import fingerprint_of
+from mailtrust.core.model.replication import Fate
 from mailtrust.core.model.server import Endpoint
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.ldap.requests import Change, How
@@ -77,6 +78,30 @@ def test_a_value_counts_as_published_when_its_entry_last_changed(
     look = standard.sighting(HUB1, entry({OWN: (LEAF.der,), **held}), URL, NOON)
 
     assert [one.published_at for one in look.found or ()] == [moment]
+
+
+def test_a_value_bears_the_stamp_of_its_entry() -> None:
+    """OpenLDAP replicates an entry as a whole: whether a value is late or lost is told by that number."""
+    early = {"entryCSN": (b"20261124235128.123456Z#000001#001#000000",)}
+    late = {"entryCSN": (b"20261124235128.123456Z#000002#002#000000",)}
+
+    held = standard.sighting(HUB1, entry({OWN: (LEAF.der,), **early}), URL, NOON)
+    behind = standard.sighting(HUB1, None, URL, NOON, {"001": 1})
+    beyond = standard.sighting(HUB1, entry(late), URL, NOON)
+
+    [published] = held.found or ()
+    assert published.stamp is not None
+    assert published.stamp.writer == "001"
+    assert behind.fate_of(published.stamp) is Fate.LATE
+    assert beyond.fate_of(published.stamp) is Fate.LOST
+
+
+def test_a_directory_without_change_numbers_stamps_nothing() -> None:
+    for numbers in ({}, {"entryCSN": (b"soon",)}, {"entryCSN": (b"20261124235128Z#x#001#0",)}):
+        look = standard.sighting(HUB1, entry({OWN: (LEAF.der,), **numbers}), URL, NOON)
+
+        assert look.changed is None
+        assert [one.stamp for one in look.found or ()] == [None]
 
 
 def test_listeners_are_shown_in_one_order_and_what_is_none_is_left_out() -> None:

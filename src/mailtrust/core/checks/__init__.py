@@ -33,6 +33,8 @@ CHECKS: tuple[Check, ...] = (
     presented.presented_not_published,
     presented.presented_not_current,
     published.stranger_published,
+    published.impostor_published,
+    published.authority_published,
     published.key_shared,
     presented.server_unreachable,
     presented.tls_not_offered,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin, short
 from mailtrust.core.model.plan import Plan
+from mailtrust.core.model.replication import Fate, Stamp
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
     History,
@@ -20,7 +21,6 @@ from mailtrust.core.model.sighting import (
     WireSighting,
 )
 from mailtrust.core.policy import Policy
-from mailtrust.core.rotation import is_withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Case:
     @property
     def installed(self) -> Installed | None:
         """
-        The installed certificate: the newest by arrival that has its key, names this server and is
-        neither previous, next nor withdrawn; else the current one.
+        The installed certificate: the newest by arrival that has its key, names this server, may not
+        issue others and is neither previous, next nor withdrawn; else the current one.
         """
         fit = [
             one
@@ -86,15 +86,16 @@ class Case:
             if one.has_key
             and one.slot in (Slot.CURRENT, Slot.NONE)
             and one.certificate.covers(self.server)
-            and not is_withdrawn(one.certificate, self.replicas)
+            and not one.certificate.is_ca
+            and not self.is_withdrawn(one.certificate)
         ]
         return max(fit, key=lambda one: (one.arrived_at, one.certificate.fingerprint), default=self.current)
 
     @property
     def enableable(self) -> frozenset[Fingerprint]:
-        """What the store has with its key, and has not replaced."""
+        """What the store has with its key, has not replaced, and may be published."""
         fit = (one for one in self._stored() if one.has_key and one.slot in (Slot.CURRENT, Slot.NONE))
-        return frozenset(one.certificate.fingerprint for one in fit)
+        return frozenset(one.certificate.fingerprint for one in fit if not one.certificate.is_ca)
 
     @property
     def presented(self) -> tuple[Certificate, ...]:
@@ -111,24 +112,47 @@ class Case:
             return self.installed.certificate if self.installed else None
         return self.presented[0] if self.presented else None
 
+    @property
+    def withdrawals(self) -> Mapping[Fingerprint, datetime]:
+        """What was taken out of its entry for good, and when."""
+        return self.view.withdrawals(self.server)
+
+    def is_withdrawn(self, leaf: Certificate) -> bool:
+        """True if it, or its key, was taken out of its entry for good."""
+        return self.view.is_withdrawn(self.server, leaf)
+
+    def latency_at(self, look: ReplicaSighting, pin: Pin) -> timedelta:
+        """How long the write of that key may take to get there."""
+        stamp = self.latest_write(pin)
+        known = look.latencies.get(stamp.writer) if stamp is not None else None
+        return self.policy.latency if known is None else known
+
+    def latest_write(self, pin: Pin) -> Stamp | None:
+        """The latest write by which replicas have that key; None where the directory does not number them."""
+        found = (other.publication(pin) for other in self.publishing(pin))
+        stamps = [one.stamp for one in found if one is not None and one.stamp is not None]
+        return max(stamps, key=lambda one: (one.version, one.written_at), default=None)
+
     def publishing(self, pin: Pin) -> tuple[ReplicaSighting, ...]:
         """The replicas that publish that key for this server."""
         return tuple(look for look in self.readable if pin in look.pins)
 
+    def fate_at(self, look: ReplicaSighting, pin: Pin) -> Fate:
+        """What became, at a replica without that key, of the latest write by which others have it."""
+        return look.fate_of(self.latest_write(pin))
+
     def published_at(self, pin: Pin) -> datetime | None:
         """
-        When that key was first published anywhere, by the directory's own record; where a clock ran ahead
-        and that is still to come, when we first saw it there.
+        When that key was first published anywhere: by the directory's own record, or when we first saw it,
+        which is earlier where a clock ran ahead or where the directory stamps whole entries.
         """
         found = ((look.place, look.publication(pin)) for look in self.readable)
         return min((self._believable(place, one) for place, one in found if one), default=None)
 
     def _believable(self, place: str, one: Published) -> datetime:
         # Else a host whose clock is a year ahead would put its deadline off for a year.
-        if one.published_at <= self.now:
-            return one.published_at
         key = (self.server, place, one.certificate.fingerprint)
-        return self.history.first_seen.get(key, one.published_at)
+        return min(one.published_at, self.history.first_seen.get(key, one.published_at))
 
     def _stored(self) -> Iterator[Installed]:
         return iter((self.store.found if self.store else None) or ())

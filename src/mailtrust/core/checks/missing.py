@@ -15,7 +15,8 @@ from mailtrust.core.checks.case import Case, enable_command
 from mailtrust.core.events import catalog
 from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_ENABLED, NOT_WRITTEN, OVERDUE
 from mailtrust.core.model.certificate import Certificate, short
-from mailtrust.core.model.event import Finding, RuledOut, Said, when
+from mailtrust.core.model.event import Finding, RuledOut, Said, said_duration, when
+from mailtrust.core.model.replication import Fate
 from mailtrust.core.model.sighting import Act, ReplicaSighting, Slot
 
 
@@ -54,10 +55,9 @@ class _Missing:
         return tuple(look for look in self.case.replicas if look.found is None)
 
     @property
-    def withdrawn_at(self) -> tuple[datetime, ...]:
-        """When it was taken out for good, by every replica that knows of it."""
-        name = self.certificate.fingerprint
-        return tuple(look.withdrawn[name] for look in self.case.readable if name in look.withdrawn)
+    def withdrawn_at(self) -> datetime | None:
+        """When it was taken out for good."""
+        return self.case.withdrawals.get(self.certificate.fingerprint)
 
     @property
     def older(self) -> tuple[Said, ...]:
@@ -93,6 +93,11 @@ def _no_certificate(case: Case, home: ReplicaSighting) -> Finding:
     found = store.found or ()
     values = {"server": case.server, "store": store.place, "count": str(len(found)), "replica": home.place}
     evidence = [Said("missing.store-empty" if not found else "missing.none-fits", values)]
+    evidence += [
+        Said("missing.authority", {**values, "fingerprint": short(one.certificate.fingerprint)})
+        for one in found
+        if one.certificate.is_ca and one.certificate.covers(case.server)
+    ]
     if home.found:
         held = ", ".join(short(one.certificate.fingerprint) for one in home.found)
         evidence.append(Said("missing.others-published", {**values, "fingerprints": held}))
@@ -115,9 +120,11 @@ def _not_published(missing: _Missing) -> Iterator[Finding]:
     case, certificate = missing.case, missing.certificate
     published_at = case.published_at(certificate.pin)
     # A replica that the withdrawal has not reached yet still shows it; home will not get it any more.
-    if published_at is not None and not missing.withdrawn_at:
+    if published_at is not None and missing.withdrawn_at is None:
+        if case.fate_at(missing.home, certificate.pin) is Fate.LOST:
+            yield _lost(missing, published_at)
         # Within the latency it is on its way, and 12101 says so.
-        if case.now >= published_at + case.policy.latency:
+        elif case.now >= published_at + case.latency_at(missing.home, certificate.pin):
             yield _overdue(missing, published_at)
     elif case.store is None:
         # Seen from outside nobody can tell whether it was ever enabled; 12104 says what peers will do.
@@ -141,9 +148,9 @@ def _enabled_and_nowhere(missing: _Missing) -> Iterator[Finding]:
     gone = missing.withdrawn_at
     enabled = _enabled_evidence(missing, act)
     since = act.done_at if act else None
-    if gone:
-        withdrawn = missing.say("missing.withdrawn", at=when(min(gone)))
-        yield missing.finding(NOT_WRITTEN, enabled, withdrawn, since=min(gone), action="mailtrust new")
+    if gone is not None:
+        withdrawn = missing.say("missing.withdrawn", at=when(gone))
+        yield missing.finding(NOT_WRITTEN, enabled, withdrawn, since=gone, action="mailtrust new")
     elif not missing.unread:
         yield missing.finding(
             NOT_WRITTEN,
@@ -177,23 +184,48 @@ def _published_nowhere(missing: _Missing) -> Said:
 
 
 def _overdue(missing: _Missing, published_at: datetime) -> Finding:
-    case, certificate = missing.case, missing.certificate
-    elsewhere = case.publishing(certificate.pin)
-    deadline = published_at + case.policy.latency
-    mendable = case.policy.every_replica_takes_writes and case.store is not None
-    return missing.finding(
-        OVERDUE,
-        missing.say("missing.published-at", replicas=", ".join(look.place for look in elsewhere)),
+    case, home = missing.case, missing.home
+    latency = case.latency_at(home, missing.certificate.pin)
+    deadline = published_at + latency
+    proof = [
+        _published_elsewhere(missing),
         missing.say(
             "missing.deadline-passed",
             start=when(published_at),
-            latency=_duration(case.policy.latency.total_seconds()),
+            latency=said_duration(latency.total_seconds()),
             deadline=when(deadline),
-            late=_duration(max(1, (case.now - deadline).total_seconds())),
+            late=said_duration(max(1, (case.now - deadline).total_seconds())),
         ),
-        since=deadline,
-        action=enable_command(certificate.fingerprint, missing.home.place) if mendable else None,
+    ]
+    if case.fate_at(home, missing.certificate.pin) is Fate.LATE:
+        proof.append(missing.say("missing.not-arrived"))
+    partners = ", ".join(home.partners)
+    link = missing.say("missing.partners", partners=partners) if partners else missing.say("missing.link")
+    return missing.finding(OVERDUE, *proof, link, since=deadline, action=_enable_at_home(missing))
+
+
+def _lost(missing: _Missing, published_at: datetime) -> Finding:
+    """Home has seen the write and does not have the value: waiting brings nothing."""
+    again = enable_command(missing.certificate.fingerprint) if missing.case.store is not None else None
+    return missing.finding(
+        NOT_WRITTEN,
+        _published_elsewhere(missing),
+        missing.say("missing.lost", at=when(published_at)),
+        since=published_at,
+        action=_enable_at_home(missing) or again,
     )
+
+
+def _published_elsewhere(missing: _Missing) -> Said:
+    elsewhere = missing.case.publishing(missing.certificate.pin)
+    return missing.say("missing.published-at", replicas=", ".join(look.place for look in elsewhere))
+
+
+def _enable_at_home(missing: _Missing) -> str | None:
+    case = missing.case
+    if not case.policy.every_replica_takes_writes or missing.home.read_only or case.store is None:
+        return None
+    return enable_command(missing.certificate.fingerprint, missing.home.place)
 
 
 def _ruled_out(missing: _Missing, cause: str) -> Iterator[RuledOut]:
@@ -201,27 +233,16 @@ def _ruled_out(missing: _Missing, cause: str) -> Iterator[RuledOut]:
     inside = missing.case.store is not None
     if inside:
         yield RuledOut(NO_CERTIFICATE, missing.say("ruled-out.installed"))
+    published = bool(missing.case.publishing(missing.certificate.pin))
     if cause != NOT_ENABLED:
-        published = cause == OVERDUE
         yield RuledOut(
             NOT_ENABLED, missing.say("ruled-out.published" if published else "ruled-out.was-enabled")
         )
     if cause != NOT_WRITTEN:
-        published = cause == OVERDUE
         yield RuledOut(
             NOT_WRITTEN, missing.say("ruled-out.published" if published else "ruled-out.not-tried")
         )
     if cause != OVERDUE:
-        yield RuledOut(
-            OVERDUE, missing.say("ruled-out.withdrawn" if missing.withdrawn_at else "ruled-out.nowhere")
-        )
-
-
-def _duration(seconds: float) -> str:
-    """As people say it: the two largest units."""
-    left, parts = int(seconds), []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"
+        withdrawn = "ruled-out.withdrawn" if missing.withdrawn_at else None
+        arrived = "ruled-out.arrived" if published else "ruled-out.nowhere"
+        yield RuledOut(OVERDUE, missing.say(withdrawn or arrived))

@@ -22,13 +22,11 @@ def presented_not_published(case: Case) -> Iterator[Finding]:
         evidence = [Said("wire.shows", {**values, "seen": when(wire.seen_at), "protocol": wire.protocol})]
         counts = {"count": str(len(case.readable)), "total": str(len(case.replicas))}
         evidence.append(Said("wire.published-nowhere", {**values, **counts}))
-        withdrawn = [
-            at for look in case.readable for name, at in look.withdrawn.items() if name == leaf.fingerprint
-        ]
-        if withdrawn:
-            evidence.append(Said("wire.was-withdrawn", {**values, "at": when(min(withdrawn))}))
+        withdrawn_at = case.withdrawals.get(leaf.fingerprint)
+        if withdrawn_at is not None:
+            evidence.append(Said("wire.was-withdrawn", {**values, "at": when(withdrawn_at)}))
         # A replaced one is not enabled again: its process has to take the current one.
-        may_enable = leaf.fingerprint in case.enableable and not withdrawn
+        may_enable = leaf.fingerprint in case.enableable and withdrawn_at is None
         yield Finding(
             catalog.PRESENTED_NOT_PUBLISHED,
             case.server,

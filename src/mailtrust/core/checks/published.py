@@ -6,19 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
-from mailtrust.core.model.certificate import short
+from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Finding, Said, when
-from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.rotation import is_withdrawn
+from mailtrust.core.model.sighting import Impostor, ReplicaSighting
 
 _MOST_NAMES = 5
 
 
 def corrupted(case: Case) -> Iterator[Finding]:
     """A published value does not parse.  It costs that value only, never the others."""
-    gone = {digest for look in case.readable for digest in look.withdrawn}
     digests = {value.digest for look in case.readable for value in look.unparsable}
-    for digest in sorted(digests - gone):
+    for digest in sorted(digests - case.withdrawals.keys()):
         at = [look for look in case.readable if any(value.digest == digest for value in look.unparsable)]
         place = _nearest(at)
         value = next(value for value in place.unparsable if value.digest == digest)
@@ -50,7 +48,7 @@ def stranger_published(case: Case) -> Iterator[Finding]:
         for look in case.readable
         if store.pins & look.pins
         for one in look.found or ()
-        if one.certificate.pin not in store.pins and not is_withdrawn(one.certificate, case.replicas)
+        if one.certificate.pin not in store.pins and not case.is_withdrawn(one.certificate)
     }
     for leaf, published_at in strangers.items():
         at = case.publishing(leaf.pin)
@@ -70,6 +68,42 @@ def stranger_published(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def impostor_published(case: Case) -> Iterator[Finding]:
+    """Something in the directory says that it is this server's, and is not: it is believed by nobody."""
+    seen: dict[tuple[str, Fingerprint], tuple[Impostor, list[ReplicaSighting]]] = {}
+    for look in case.readable:
+        for one in look.impostors:
+            key = one.entry.lower(), one.certificate.fingerprint
+            seen.setdefault(key, (one, []))[1].append(look)
+    for one, at in seen.values():
+        place = _nearest(at).place
+        values = {"fingerprint": short(one.certificate.fingerprint), "replica": place}
+        more = {**values, "entry": one.entry, "server": case.server, "at": when(one.published_at)}
+        yield Finding(
+            catalog.STRANGER_PUBLISHED, case.server, place, values=values,
+            evidence=(Said("entry.impostor", more), Said(one.why, more)),
+            action=f"ldapdelete -H {place} '{_quoted(one.entry)}'", since=one.published_at,
+        )  # fmt: skip
+
+
+def authority_published(case: Case) -> Iterator[Finding]:
+    """A published certificate may issue others (CA:TRUE); no snapshot takes it."""
+    found = {one.certificate: one.published_at for look in case.readable for one in look.found or ()}
+    for leaf, published_at in found.items():
+        if not leaf.is_ca or case.is_withdrawn(leaf):
+            continue
+        place = _nearest(case.publishing(leaf.pin)).place
+        values = {"fingerprint": short(leaf.fingerprint), "replica": place}
+        said = Said("entry.authority", {**values, "subject": leaf.subject or "-", "at": when(published_at)})
+        in_use = case.current is not None and case.current.certificate == leaf
+        withdraw = f"mailtrust withdraw {short(leaf.fingerprint)}"
+        yield Finding(
+            catalog.AUTHORITY_PUBLISHED, case.server, place, values=values, evidence=(said,),
+            action=None if case.store is None else "mailtrust new" if in_use else withdraw,
+            since=published_at,
+        )  # fmt: skip
+
+
 def key_shared(case: Case) -> Iterator[Finding]:
     """Another server publishes the same key, so that the two cannot be told apart."""
     leaves = {one.certificate.pin: one.certificate for look in case.readable for one in look.found or ()}
@@ -84,6 +118,11 @@ def key_shared(case: Case) -> Iterator[Finding]:
                 evidence=(Said("entry.shared", {**values, "pin": short(pin)}),),
                 action="mailtrust new" if case.store is not None else None,
             )
+
+
+def _quoted(entry: str) -> str:
+    """For a shell, between single quotes."""
+    return entry.replace("'", "'\\''")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -117,3 +117,13 @@ class Diagnosis:
 def when(moment: datetime) -> str:
     """A moment as our sentences write it, in UTC to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def said_duration(seconds: float) -> str:
+    """As people say it: the two largest units."""
+    left, parts = int(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"

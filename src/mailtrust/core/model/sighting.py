@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin
+from mailtrust.core.model.replication import Fate, Seen, Stamp, fate
 from mailtrust.core.model.server import Endpoint, ServerName
 
 
@@ -43,6 +44,8 @@ class Published:
     certificate: Certificate
     published_at: datetime
     """When it was first published anywhere, by the directory's own record; it travels with the value."""
+    stamp: Stamp | None = None
+    """The write that it came from; None where the directory does not number its writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,18 @@ class Unparsable:
 
     digest: Fingerprint
     size_bytes: int
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Impostor:
+    """A certificate that says in the directory that it is a server's, and is not believed."""
+
+    certificate: Certificate
+    entry: str
+    """Where it stands: an entry's name."""
+    why: str
+    """The code of a phrase: who may put it there, and is not that server."""
     published_at: datetime
 
 
@@ -131,6 +146,22 @@ class ReplicaSighting:
     """Where the server says that it presents."""
     home: bool = False
     primary: bool = False
+    writer: str = ""
+    """How its own writes are signed in stamps; empty where it does not tell."""
+    seen: Seen = field(default_factory=dict)
+    """How far it has seen of each writer, read before the entry was; empty where it does not tell."""
+    changed: Stamp | None = None
+    """The last write to the entry, where the directory replicates entries as a whole."""
+    partners: tuple[str, ...] = ()
+    """Whom it copies from; empty where it does not tell."""
+    latencies: Mapping[str, timedelta] = field(default_factory=dict)
+    """By writer, how long its writes may take to get here by the directory's links; else as configured."""
+    read_only: bool = False
+    """It takes no writes, whatever the others do."""
+    far: bool = False
+    """It stands in another site: that it cannot be read from here is no more than a note."""
+    impostors: tuple[Impostor, ...] = ()
+    """What says here that it is this server's, and counts for nobody."""
 
     @property
     def pins(self) -> frozenset[Pin]:
@@ -141,6 +172,10 @@ class ReplicaSighting:
         """The earliest certificate found here with that key."""
         held = [one for one in self.found or () if one.certificate.pin == pin]
         return min(held, key=lambda one: one.published_at, default=None)
+
+    def fate_of(self, written: Stamp | None) -> Fate:
+        """What became here of a write whose value is not shown."""
+        return fate(written, self.seen, self.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +220,12 @@ class History:
     """By server, place (endpoint or replica URL) and fingerprint."""
     readable: bool = True
     """False where the journal could not be read: then "never enabled here" cannot be said."""
+
+    def withdrawn(self, server: ServerName) -> Iterator[tuple[Fingerprint, datetime]]:
+        """What we took out for good; an LDAP directory forgets it, and then nobody else knows."""
+        for act in self.acts:
+            if (act.what, act.server) == ("withdraw", server) and not act.failed:
+                yield act.fingerprint, act.done_at
 
     def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
         """The latest act of that kind on that certificate."""
@@ -235,6 +276,19 @@ class View:
     def home(self, server: ServerName) -> ReplicaSighting | None:
         """The look at the replica that we read."""
         return next((look for look in self.replicas(server) if look.home), None)
+
+    def withdrawals(self, server: ServerName) -> Mapping[Fingerprint, datetime]:
+        """What was taken out for good, and when: by the replicas that remember it, and by our journal."""
+        gone: dict[Fingerprint, datetime] = dict(self.history.withdrawn(server))
+        for look in self.replicas(server):
+            for fingerprint, at in look.withdrawn.items():
+                gone[fingerprint] = min(at, gone.get(fingerprint, at))
+        return gone
+
+    def is_withdrawn(self, server: ServerName, leaf: Certificate) -> bool:
+        """True if it, or its key, was taken out for good."""
+        keys = (look.withdrawn_pins for look in self.replicas(server))
+        return leaf.fingerprint in self.withdrawals(server) or any(leaf.pin in pins for pins in keys)
 
     def snapshot(self, server: ServerName) -> SnapshotSighting | None:
         """What that server's transport decides by; None where it has none, or none we can see."""

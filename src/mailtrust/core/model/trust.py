@@ -71,16 +71,43 @@ class Snapshot:
         answer is no news, and an empty one where there was a full one is damage: then the snapshot stays
         as it is, with its old date.
         """
-        looks = sorted(looks, key=lambda look: look.server)
+        looks = tuple(looks)
         unseen = {look.server for look in looks if look.found is None}
         if looks and len(unseen) == len(looks):
             return self
-        gone = {pin for look in looks for pin in look.withdrawn_pins}
         kept = {pin: server for pin, server in self.servers.items() if server in unseen}
-        servers = {pin: server for pin, server in kept.items() if pin not in gone}
-        for look in looks:
-            for pin in look.pins - gone:
-                servers.setdefault(pin, look.server)
         if not any(look.found for look in looks) and self.servers:
             return self
-        return Snapshot(servers, now, replica)
+        return Snapshot(_joined(kept, looks), now, replica)
+
+    def updated(self, looks: Iterable[ReplicaSighting], replica: str, now: datetime) -> Snapshot:
+        """
+        The snapshot after another look at a few servers of *replica*: all others keep what they had.
+
+        What would leave nobody believed is damage, as in `renewed`.
+        """
+        looks = tuple(looks)
+        seen = {look.server for look in looks if look.found is not None}
+        kept = {pin: server for pin, server in self.servers.items() if server not in seen}
+        servers = _joined(kept, looks)
+        return Snapshot(servers, now, replica) if seen and (servers or not self.servers) else self
+
+    def extended(self, looks: Iterable[ReplicaSighting]) -> Snapshot:
+        """
+        The snapshot with what another replica publishes besides, as old as it was.
+
+        Keys of a server that publishes already elsewhere stay that server's.
+        """
+        servers = _joined(self.servers, tuple(looks))
+        return self if servers == self.servers else Snapshot(servers, self.taken_at, self.replica)
+
+
+def _joined(kept: Mapping[Pin, ServerName], looks: tuple[ReplicaSighting, ...]) -> dict[Pin, ServerName]:
+    gone = {pin for look in looks for pin in look.withdrawn_pins}
+    servers = {pin: server for pin, server in kept.items() if pin not in gone}
+    for look in sorted(looks, key=lambda look: look.server):
+        # Whatever an authority issued would be believed elsewhere, by name: no server needs to be one.
+        leaves = (one.certificate for one in look.found or () if not one.certificate.is_ca)
+        for pin in {leaf.pin for leaf in leaves} - gone:
+            servers.setdefault(pin, look.server)
+    return servers

@@ -48,8 +48,9 @@ class Hub:
     """
     One hub.  `start` and `stop` each once, on the same loop.
 
-    *home* is the replica that we read; *credential* gives the store's current certificate, None where
-    there is none; *stamp* is cheap and changes whenever that changes; *report* is told what we meet.
+    *home* is the replica that we read, and *stand_ins* are asked while it does not answer; *credential*
+    gives the store's current certificate, None where there is none; *stamp* is cheap and changes whenever
+    that changes; *report* is told what we meet.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Hub:
         settings: HubSettings,
         *,
         home: Home,
+        stand_ins: Sequence[Home] = (),
         credential: Callable[[], Credential | None],
         stamp: Callable[[], object],
         report: Report,
@@ -64,6 +66,7 @@ class Hub:
     ) -> None:
         self._settings = settings
         self._home = home
+        self._stand_ins = stand_ins
         self._report = report
         self._now = now
         self._presented = Presented(settings.name, credential, stamp, report)
@@ -149,7 +152,7 @@ class Hub:
         async with _listening(settings.binds) as sockets, self._open_queue() as queue:
             trust = Trust(
                 settings.name, self._home, settings.store / SNAPSHOT_FILE, self._report,
-                max_age=settings.snapshot_max_age, now=self._now,
+                stand_ins=self._stand_ins, max_age=settings.snapshot_max_age, now=self._now,
             )  # fmt: skip
             await self._presented.refresh()
             await trust.start()

@@ -24,7 +24,7 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.model.trust import Snapshot, Stranger, Verdict
 from mailtrust.directory import snapshot as snapshot_file
-from mailtrust.directory.base import ReplicaState
+from mailtrust.directory.base import Changed, ReplicaState
 from mailtrust.errors import MailtrustError
 from mailtrust.transports.base import Raised, Report
 
@@ -40,8 +40,8 @@ class Home(Protocol):
     async def state(self) -> ReplicaState:
         """Whether it can be read at all."""
 
-    def watch(self, every: timedelta) -> AsyncIterator[None]:
-        """Yields whenever something may have changed."""
+    def watch(self, every: timedelta) -> AsyncIterator[Changed]:
+        """Yields whenever something may have changed, and whose it was where that is known."""
 
 
 class Trust:
@@ -49,7 +49,9 @@ class Trust:
     One server's snapshot: judge by it at any time; `keep` keeps it fresh until cancelled.
 
     *ask_again* is the shortest time between two looks that unknown keys cause, so that strangers
-    cannot make us hammer the directory.
+    cannot make us hammer the directory.  While *home* does not answer, the first of *stand_ins* that does
+    may vouch for more keys, and for no fewer: what is missing there may not have arrived there yet, so that
+    the snapshot keeps its age.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Trust:
         file: Path,
         report: Report,
         *,
+        stand_ins: Sequence[Home] = (),
         max_age: timedelta = timedelta(minutes=30),
         poll: timedelta = timedelta(seconds=1),
         ask_again: timedelta = timedelta(seconds=1),
@@ -67,6 +70,7 @@ class Trust:
     ) -> None:
         self._server = server
         self._home = home
+        self._stand_ins = tuple(stand_ins)
         self._file = file
         self._report = report
         self._max_age = max_age
@@ -78,6 +82,9 @@ class Trust:
         self._look_began = self._looked_since = float("-inf")
         self._saved_at: datetime | None = None
         self._stale_reported = False
+        self._changed: set[ServerName] = set()
+        """Whose entries changed since the last look, where that is all that changed."""
+        self._anybody_changed = False
         self.snapshot = Snapshot()
 
     @property
@@ -118,7 +125,11 @@ class Trust:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), self._longest_pause)
                 woken.clear()
-                await self.look()
+                few, self._changed = frozenset(self._changed), set()
+                anybody, self._anybody_changed = self._anybody_changed, False
+                async with self._one_look:
+                    # One entry of a hundred thousand costs what one entry costs.
+                    await self._look(few if few and not anybody else None)
 
     async def look(self) -> None:
         """Renew the snapshot by one look.  A replica that cannot be read leaves it as it is."""
@@ -132,27 +143,45 @@ class Trust:
     async def _watch(self, woken: asyncio.Event) -> None:
         while True:
             with contextlib.suppress(MailtrustError):
-                async for _ in self._home.watch(self._poll):
+                async for changed in self._home.watch(self._poll):
+                    self._anybody_changed |= changed is None
+                    self._changed |= changed or frozenset()
                     woken.set()
             await asyncio.sleep(self._poll.total_seconds())
 
-    async def _look(self) -> None:
+    async def _look(self, few: Changed = None) -> None:
         self._look_began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._look_timeout):
-                looks = await self._home.look(None, self._now())
-                # Nothing seen may mean that nobody is there, or that the replica cannot be read.
-                if looks or (await self._home.state()).readable:
-                    await self._renew(looks)
-        except (MailtrustError, TimeoutError):
-            pass
+            looks = await self._seen_by(self._home, few)
+            if looks is not None:
+                now, url = self._now(), self._home.url
+                renewed = self.snapshot.renewed if few is None else self.snapshot.updated
+                await self._keep(renewed(looks, url, now), now)
+            elif few is None:
+                await self._ask_a_stand_in()
         finally:
             self._report_if_stale()
-        self._looked_since = self._look_began
+        if few is None:
+            self._looked_since = self._look_began
 
-    async def _renew(self, looks: Sequence[ReplicaSighting]) -> None:
-        now = self._now()
-        renewed = self.snapshot.renewed(looks, self._home.url, now)
+    async def _ask_a_stand_in(self) -> None:
+        for one in self._stand_ins:
+            looks = await self._seen_by(one, None)
+            if looks is not None:
+                await self._keep(self.snapshot.extended(looks), self._now())
+                return
+
+    async def _seen_by(self, replica: Home, few: Changed) -> Sequence[ReplicaSighting] | None:
+        """None where it cannot be read."""
+        with contextlib.suppress(MailtrustError, TimeoutError):
+            async with asyncio.timeout(self._look_timeout):
+                looks = await replica.look(few, self._now())
+                # Nothing seen may mean that nobody is there, or that the replica cannot be read.
+                if looks or (await replica.state()).readable:
+                    return looks
+        return None
+
+    async def _keep(self, renewed: Snapshot, now: datetime) -> None:
         if renewed is self.snapshot:
             return
         changed = renewed.servers != self.snapshot.servers or renewed.replica != self.snapshot.replica
