@@ -31,6 +31,7 @@ from mailtrust.directory.contents import pin_of
 from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
+from mailtrust.directory.pauses import Pauses
 from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import controls
@@ -204,12 +205,17 @@ class AdReplica:
         return (*tried, nobody)
 
     async def watch(self, every: timedelta) -> AsyncGenerator[Changed, None]:
-        """Yields after a change since the last look; a deletion may go unnoticed for *unhinted*."""
+        """
+        Yields after a change since the last look; a deletion may go unnoticed for *unhinted*.
+
+        A controller that cannot be asked is asked less and less often, up to `pauses.LONGEST`.
+        """
         known: Marks | str = self._looked_at or await self._marks()
         hints = _Hints()
         listening = asyncio.create_task(self._listen(hints, every))
         loop = asyncio.get_running_loop()
         full_at = loop.time()
+        pauses = Pauses(every)
         try:
             while True:
                 hinted = await hints.one(max(self._unhinted, every) if hints.come else every)
@@ -222,7 +228,7 @@ class AdReplica:
                 if known != before:
                     yield computers.whose(before, known)
                 # A busy domain hints all the time.
-                await asyncio.sleep(every.total_seconds())
+                await asyncio.sleep(pauses.after(answered=isinstance(known, Marks)).total_seconds())
         finally:
             listening.cancel()
             await asyncio.wait((listening,))
@@ -240,8 +246,9 @@ class AdReplica:
         except DirectoryUnavailable as error:
             return error.message
 
-    async def _listen(self, hints: _Hints, pause: timedelta) -> None:
+    async def _listen(self, hints: _Hints, every: timedelta) -> None:
         """Passes on that something in the domain changed, as the controller tells."""
+        pauses = Pauses(every)
         while True:
             with suppress(DirectoryUnavailable):
                 wire = await self._session.wire()
@@ -252,8 +259,8 @@ class AdReplica:
                     hints.come = True
                     async for _ in changes:
                         hints.give()
-            hints.come = False
-            await asyncio.sleep(pause.total_seconds())
+            answered, hints.come = hints.come, False
+            await asyncio.sleep(pauses.after(answered=answered).total_seconds())
 
     async def _remove(self, server: ServerName, goes: Callable[[bytes], bool]) -> None:
         async def work(reader: Reader) -> None:
