@@ -41,6 +41,7 @@ PACKAGES = {
     "samba-tool": "samba-common-bin",
     "samba_spnupdate": "samba",
     "slapadd": "slapd",
+    "slapcat": "slapd",
     "slapd": "slapd",
     "smtp-source": "postfix",
     "ss": "iproute2",

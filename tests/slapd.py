@@ -13,30 +13,23 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-from tests import make
-from tests.loopback import LOOPBACK, free_port
-from tests.programs import program
+from mailtrust.lab.authority import Authority
+from mailtrust.lab.slapd import PATIENCE_SECONDS, Copier, Slapd, configuration
+from tests.loopback import free_port
 
 BASE = "dc=example,dc=org"
 SERVERS = f"ou=servers,{BASE}"
 ADMIN = f"cn=admin,{BASE}"
 MX1, MX2 = f"cn=mx1,{SERVERS}", f"cn=mx2,{SERVERS}"
 PASSWORD = "sesame"
-PATIENCE_SECONDS = 20
 
 _COPIES = f"cn=copies,{BASE}"
 _TREE = f"""\
@@ -69,49 +62,24 @@ userPassword: {PASSWORD}
 
 
 @dataclass
-class Server:
+class Server(Slapd):
     """One slapd; started by `started`, and started again by `start` after it was killed or stopped."""
 
-    folder: Path
-    number: int
-    port: int
-    tls_port: int
-    ca_file: Path
     extra: str = ""
     first: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    log_level: str = field(default="stats,sync", kw_only=True)
 
     @property
-    def ldap(self) -> str:
-        return f"ldap://{LOOPBACK}:{self.port}"
-
-    @property
-    def ldaps(self) -> str:
-        return f"ldaps://{LOOPBACK}:{self.tls_port}"
+    def ca_file(self) -> Path:
+        return self.folder.parent / "ca.pem"
 
     @property
     def ldapi(self) -> str:
         return f"ldapi://{str(self.folder / 's').replace('/', '%2F')}"
 
-    def start(self) -> None:
-        slapd = program("slapd")
-        assert slapd is not None
-        urls = f"{self.ldap} {self.ldaps} {self.ldapi}"
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [slapd, "-f", self.folder / "slapd.conf", "-h", urls, "-d", "stats,sync"],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-            )
-        self._until_it_listens(self.process)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._end(signal.SIGKILL)
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return self.ldap, self.ldaps, self.ldapi
 
     def freeze(self) -> None:
         """It stays, and does nothing: connections to it are made by the kernel and never answered."""
@@ -127,30 +95,6 @@ class Server:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def log(self) -> str:
-        return (self.folder / "log").read_text("utf-8", "replace")
-
-    def _end(self, by: signal.Signals) -> None:
-        if self.process is None:
-            return
-        self.process.send_signal(by)
-        if by != signal.SIGKILL:
-            # A frozen one hears it when it goes on.
-            self.process.send_signal(signal.SIGCONT)
-        self.process.wait(PATIENCE_SECONDS)
-        self.process = None
-
-    def _until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            assert process.poll() is None, f"slapd ended: {self.log()}"
-            try:
-                with socket.create_connection((LOOPBACK, self.tls_port), 1):
-                    return
-            except OSError:
-                time.sleep(0.01)
-        raise AssertionError("slapd does not listen")
-
 
 @contextmanager
 def started(
@@ -164,20 +108,25 @@ def started(
     """
     Servers that answer; stopped in the end, frozen or not.
 
-    *extra* lines go into each server's database section, such as ``sizelimit 10``; *first* ones stand at the
-    top, for the whole server.
+    *extra* lines go into each server's database section, such as ``sizelimit 10``; *first* ones stand before
+    it, for the whole server.
     """
-    ca_file = authority(folder)
-    servers = []
-    for number in range(1, count + 1):
-        its = folder / f"r{number}"
-        (its / "db").mkdir(parents=True)
-        servers.append(
-            Server(its, number, free_port(), free_port(), ca_file, extra, first, environment or {})
+    authority(folder)
+    servers = [
+        Server(
+            folder / f"r{number}",
+            number,
+            free_port(),
+            free_port(),
+            extra,
+            first,
+            environment=environment or {},
         )
+        for number in range(1, count + 1)
+    ]
     for one in servers:
-        (one.folder / "slapd.conf").write_text(_configuration(one, servers), "utf-8")
-    _load(servers[0], _TREE)
+        one.configure(_configuration(one, servers))
+    servers[0].load(_TREE.encode())
     for other in servers[1:]:
         shutil.copytree(servers[0].folder / "db", other.folder / "db", dirs_exist_ok=True)
     with ExitStack() as stack:
@@ -189,19 +138,16 @@ def started(
 
 def authority(folder: Path) -> Path:
     """A certificate authority; beside it a certificate and key of a server, for 127.0.0.1 and localhost."""
-    ca = _signed("Test authority", "Test authority", "ldap-ca", "ldap-ca", is_ca=True)
-    (folder / "ca.pem").write_bytes(ca.public_bytes(Encoding.PEM))
-    server = _signed("ldap.example.test", "Test authority", "ldap-server", "ldap-ca")
-    (folder / "server.pem").write_bytes(server.public_bytes(Encoding.PEM))
-    (folder / "server.key").write_bytes(_key("ldap-server"))
+    certificate, key = _authority().issue("ldap.example.test", _now())
+    for name, held in (("ca.pem", _authority().pem), ("server.pem", certificate), ("server.key", key)):
+        (folder / name).write_bytes(held)
     return folder / "ca.pem"
 
 
 def client_pem(folder: Path, name: str) -> Path:
     """A file with a certificate for *name* by the authority, and its key."""
     file = folder / f"{name}.pem"
-    made = _signed(name, "Test authority", f"client-{name}", "ldap-ca")
-    file.write_bytes(made.public_bytes(Encoding.PEM) + _key(f"client-{name}"))
+    file.write_bytes(b"".join(_authority().issue(name, _now())))
     return file
 
 
@@ -211,77 +157,32 @@ def password_file(folder: Path, password: str = PASSWORD) -> Path:
     return file
 
 
-def _signed(name: str, by: str, key: str, signing_key: str, *, is_ca: bool = False) -> x509.Certificate:
-    now = datetime.now(UTC)  # noqa: TID251 - slapd and OpenSSL look at the real clock
-    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address(LOOPBACK))]
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, by)]))
-        .public_key(make.a_key(key).public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(make.a_key(signing_key), hashes.SHA256())
-    )
+@cache
+def _authority() -> Authority:
+    return Authority("Test authority", _now())
 
 
-def _key(label: str) -> bytes:
-    return make.a_key(label).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _load(server: Server, ldif: str) -> None:
-    slapadd = program("slapadd")
-    assert slapadd is not None
-    subprocess.run(
-        [slapadd, "-f", server.folder / "slapd.conf", "-w"],
-        input=ldif.encode(),
-        check=True,
-        capture_output=True,
-    )
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - slapd and OpenSSL look at the real clock
 
 
 def _configuration(server: Server, servers: list[Server]) -> str:
-    links = "".join(
-        f"syncrepl rid={one.number:03d} provider={one.ldap} type=refreshAndPersist\n"
-        f'  retry="1 60 5 +" searchbase="{BASE}" scope=sub schemachecking=off attrs="*,+"\n'
-        f'  bindmethod=simple binddn="{_COPIES}" credentials={PASSWORD} keepalive=60:5:5 timeout=3\n'
-        for one in servers
-        if one is not server
-    )
-    folder, top = server.folder, server.ca_file.parent
-    return f"""\
+    general = f"""\
 {server.first}
-include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
-modulepath /usr/lib/ldap
-moduleload back_mdb
-moduleload syncprov
-serverID {server.number}
-TLSCertificateFile {top}/server.pem
-TLSCertificateKeyFile {top}/server.key
-TLSCACertificateFile {server.ca_file}
 TLSVerifyClient try
 authz-regexp "^cn=([^,]+)$" "cn=$1,{SERVERS}"
 authz-regexp "^gidNumber=.*,cn=peercred,cn=external,cn=auth$" "{ADMIN}"
-database mdb
-suffix "{BASE}"
-rootdn "{ADMIN}"
+"""
+    database = f"""\
 rootpw {PASSWORD}
-directory {folder}/db
-maxsize 1073741824
-index objectClass,entryUUID,entryCSN eq
-index cn eq
-limits dn.exact="{_COPIES}" time=unlimited size=unlimited
 access to attrs=userPassword by dn.exact="{_COPIES}" read by self write by anonymous auth by * none
 access to dn.onelevel="{SERVERS}" attrs=userCertificate
   by self write by dn.exact="{_COPIES}" read by users read by * none
 access to * by dn.exact="{_COPIES}" read by users read by anonymous auth
 {server.extra}
-overlay syncprov
-syncprov-checkpoint 100 1
-syncprov-sessionlog 10000
-{links}{"multiprovider on" if links else ""}
 """
+    providers = {one.number: one.ldap for one in servers if one is not server}
+    return configuration(
+        server, BASE, Copier(_COPIES, PASSWORD), providers, general=general, database=database
+    )

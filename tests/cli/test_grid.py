@@ -92,7 +92,7 @@ def test_a_grid_looks_as_it_was_approved(name: str) -> None:
 
 
 def test_many_places_still_fit_into_80_columns() -> None:
-    """They get letters, with what each stands for below."""
+    """The longest titles become letters, with what each stands for below."""
     looks = [a_replica(f"sqlite:///srv/domain-controller-{number}.db", CURRENT) for number in range(1, 13)]
     wires = [a_wire(CURRENT, endpoint=Endpoint("127.0.0.1", port)) for port in (25, 587)]
 
@@ -100,6 +100,38 @@ def test_many_places_still_fit_into_80_columns() -> None:
 
     assert lines[2].count("●") == 15
     assert "sqlite:///srv/domain-controller-12.db" in "\n".join(lines)
+
+
+def with_replicas(*urls: str) -> str:
+    view = a_view(
+        a_store(installed(CURRENT, Slot.CURRENT)),
+        a_wire(CURRENT),
+        *(a_replica(url, CURRENT, home=url == urls[0]) for url in urls),
+    )
+    return drawn(grid(view, HUB1))
+
+
+def test_directory_servers_are_called_by_the_names_that_people_use() -> None:
+    """Those of a lab are all on this machine, where ports tell them apart."""
+    fleet = with_replicas(*(f"ldaps://ldap{number}.example.org" for number in (1, 2, 3)))
+    lab = with_replicas(*(f"ldaps://127.0.0.1:389{number}" for number in (1, 2, 3)))
+
+    assert fleet.splitlines()[1].split()[-5:] == ["installed", "presented", "ldap1*", "ldap2", "ldap3"]
+    assert lab.splitlines()[1].split()[-5:] == ["installed", "presented", ":3891*", ":3892", ":3893"]
+
+
+def test_letters_stand_for_long_names_and_short_ones_stay() -> None:
+    shown = with_replicas(*(f"ldaps://directory-{city}.example.org" for city in ("oslo", "bergen")), DC1)
+
+    assert shown.splitlines()[1].split()[-5:] == ["installed", "presented", "c*", "d", "dc1+"]
+    assert "  c*  ldaps://directory-oslo.example.org\n" in shown
+
+
+def test_an_address_that_the_reason_begins_with_is_not_said_twice() -> None:
+    url = "ldaps://ldap1.example.org"
+    look = replace(an_unread_replica(url), why=f"{url} cannot be reached: Connection refused")
+
+    assert f"  ? {url} cannot be reached: Connection refused\n" in drawn(grid(a_view(a_store(), look), HUB1))
 
 
 def test_several_endpoints_are_told_apart_by_their_ports() -> None:

@@ -27,6 +27,8 @@ from mailtrust.directory.base import Replica
 from mailtrust.directory.ldap import LdapReplica, LdapSettings
 from mailtrust.directory.ldap_bind import Password
 from mailtrust.directory.ldap_wire import Wire
+from mailtrust.directory.open import Directory
+from mailtrust.directory.replicate import replicate_once
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import names
@@ -58,6 +60,12 @@ class BackEnd(Protocol):
     def again(self) -> Replica:
         """The same replica, as another process opens it."""
 
+    def others(self) -> list[Replica]:
+        """The other replicas of the directory."""
+
+    async def spread(self) -> None:
+        """Hurry what the directory's own replication would bring by itself, where it can be hurried."""
+
     def take_away(self) -> None:
         """Make it unreadable."""
 
@@ -80,26 +88,46 @@ class Sqlite:
         self.opened.append(SqliteReplica(url, timeout=timedelta(seconds=10)))
         return self.opened[-1]
 
+    def others(self) -> list[Replica]:
+        """One more file."""
+        url = f"sqlite://{self.folder}/other.db"
+        self.opened.append(SqliteReplica(url, timeout=timedelta(seconds=10)))
+        return [self.opened[-1]]
+
+    async def spread(self) -> None:
+        """Unite all that were opened."""
+        await replicate_once(Directory(tuple(self.opened), self.replica, self.replica), now())
+
     def take_away(self) -> None:
         """Make it unreadable."""
         self.folder.rename(self.folder.with_name("unmounted"))
 
 
 class Ldap:
-    """A part of a real OpenLDAP server's tree, of this test's own."""
+    """A part of the tree of three real OpenLDAP providers, of this test's own."""
 
     keeps_moments = False
     takes_anything = False
 
-    def __init__(self, server: slapd.Server, name: str) -> None:
-        self._server = server
+    def __init__(self, servers: tuple[slapd.Server, ...], name: str) -> None:
+        self._server, *self._others = servers
         self._base = names.parse(slapd.BASE).child("ou", name)
         self.opened: list[Replica] = []
         self.replica = self.again()
 
     def again(self) -> Replica:
         """The same replica, as another process opens it."""
-        self.opened.append(LdapReplica(self._server.ldaps, self._settings, timeout=timedelta(seconds=10)))
+        return self._opened(self._server)
+
+    def others(self) -> list[Replica]:
+        """The other two providers."""
+        return [self._opened(one) for one in self._others]
+
+    async def spread(self) -> None:
+        """They do so at once."""
+
+    def _opened(self, server: slapd.Server) -> Replica:
+        self.opened.append(LdapReplica(server.ldaps, self._settings, timeout=timedelta(seconds=10)))
         return self.opened[-1]
 
     def take_away(self) -> None:
@@ -139,7 +167,18 @@ class ActiveDirectory:
 
     def again(self) -> Replica:
         """The same replica, as another process opens it."""
-        self.opened.append(AdReplica(self._forest.dc1.url, self._settings, timeout=timedelta(seconds=10)))
+        return self._opened(self._forest.dc1.url)
+
+    def others(self) -> list[Replica]:
+        """The second controller."""
+        return [self._opened(self._forest.dc2.url)]
+
+    async def spread(self) -> None:
+        """Let it fetch what is new."""
+        await asyncio.to_thread(self._forest.replicate, self._forest.dc2, self._forest.dc1)
+
+    def _opened(self, url: str) -> Replica:
+        self.opened.append(AdReplica(url, self._settings, timeout=timedelta(seconds=10)))
         return self.opened[-1]
 
     def take_away(self) -> None:
@@ -183,9 +222,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def openldap() -> Iterator[slapd.Server]:
-    with tempfile.TemporaryDirectory(prefix="mt-") as folder, slapd.started(Path(folder)) as (server,):
-        yield server
+def openldap() -> Iterator[tuple[slapd.Server, ...]]:
+    with tempfile.TemporaryDirectory(prefix="mt-") as folder, slapd.started(Path(folder), 3) as servers:
+        yield servers
 
 
 @pytest.fixture(params=BACK_ENDS)
@@ -485,6 +524,20 @@ async def test_a_replica_that_cannot_be_asked_is_named(back_end: BackEnd) -> Non
             await act()
         assert replica.url in unavailable.value.message
         assert unavailable.value.hint
+
+
+async def test_what_is_published_at_one_replica_comes_to_all_the_others(back_end: BackEnd) -> None:
+    """The same certificate, with the same moment and the same stamp."""
+    leaf = a_certificate()
+    others = back_end.others()
+    await back_end.replica.publish(HUB1, leaf.der, NOON, [ENDPOINT])
+    await back_end.spread()
+
+    for other in others:
+        async with asyncio.timeout(30):
+            while not (arrived := await entry(other)).found:  # noqa: ASYNC110  # replication sets no event
+                await asyncio.sleep(0.02)
+        assert (arrived.found, arrived.listeners) == ((await entry(back_end.replica)).found, (ENDPOINT,))
 
 
 async def test_many_publications_at_once_all_arrive(replica: Replica) -> None:

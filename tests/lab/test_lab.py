@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +13,34 @@ from typing import Any
 import pytest
 
 from mailtrust.cli import run
+from mailtrust.cli.render import place_name
+from mailtrust.lab.organization import DIRECTORIES
+from tests.lab.left import running_below
+from tests.loopback import PATIENCE
+from tests.programs import needs
+
+OPENLDAP = needs("slapd", "slapadd", "slapcat")
+MARKS = {"openldap": [OPENLDAP]}
 
 
 class Running:
     """A lab as a process; each line it writes is one moment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mailtrust", "lab", "--json", "--lag", "1s", "--folder", str(folder)],
+            [
+                sys.executable, "-m", "mailtrust", "lab", "--json", "--lag", "1s", "--folder", str(folder),
+                *options,
+            ],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    @property
+    def replicas(self) -> list[str]:
+        """Their names, as the switches have them; the first one is the primary."""
+        config = tomllib.loads((self.folder / "hub1.toml").read_text())
+        return [place_name(url).removeprefix(":") for url in config["directory"]["replicas"]]
 
     def until(self, event: int, server: str, *, there: bool = True) -> None:
         """Read moments until that event is found, or is no longer found."""
@@ -40,9 +59,9 @@ class Running:
         )  # fmt: skip
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path / "lab")
+@pytest.fixture(params=[pytest.param(one, marks=MARKS.get(one, [])) for one in DIRECTORIES])
+def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    running = Running(tmp_path / "lab", "--directory", request.param)
     try:
         running.until(12108, "hub1.example.test")
         yield running
@@ -51,6 +70,7 @@ def lab(tmp_path: Path) -> Iterator[Running]:
         running.process.wait(30)
         assert running.process.stdout is not None
         running.process.stdout.close()
+    assert running_below(running.folder) == []
 
 
 def test_what_a_hand_breaks_the_grid_shows_and_a_hand_mends(lab: Running) -> None:
@@ -68,7 +88,7 @@ def test_what_a_hand_breaks_the_grid_shows_and_a_hand_mends(lab: Running) -> Non
 
 
 def test_a_cut_link_makes_its_replica_late(lab: Running) -> None:
-    switch = lab.folder / "control" / "cut-dc3"
+    switch = lab.folder / "control" / f"cut-{lab.replicas[2]}"
     switch.touch()
     lab.type("hub1", "new")
     lab.until(12012, "hub1.example.test")
@@ -78,14 +98,69 @@ def test_a_cut_link_makes_its_replica_late(lab: Running) -> None:
     lab.until(12101, "hub1.example.test", there=False)
 
 
-def test_ctrl_c_ends_it_without_complaint(tmp_path: Path) -> None:
-    running = Running(tmp_path / "lab")
+def test_a_damaged_replica_cannot_be_read_until_it_is_mended(lab: Running) -> None:
+    switch = lab.folder / "control" / f"damage-{lab.replicas[1]}"
+    switch.touch()
+    lab.until(12103, "hub1.example.test")
+    switch.unlink()
+    lab.until(12103, "hub1.example.test", there=False)
+
+
+def test_a_server_may_be_stopped_and_frozen_at_once(lab: Running) -> None:
+    """A hand in another terminal does things in any order."""
+    stop, freeze = (lab.folder / "control" / f"{what}-hub3" for what in ("stop", "freeze"))
+    stop.touch()
+    lab.until(12116, "hub3.example.test")
+    freeze.touch()
+    stop.unlink()
+    lab.until(12116, "hub3.example.test", there=False)
+
+
+@OPENLDAP
+def test_a_directory_server_that_does_not_come_back_ends_the_lab_and_says_why(tmp_path: Path) -> None:
+    running = Running(tmp_path / "lab", "--directory", "openldap")
     running.until(12108, "hub1.example.test")
-    running.process.send_signal(signal.SIGINT)
-    output, _ = running.process.communicate(timeout=30)
+    name = running.replicas[1]
+    switch = running.folder / "control" / f"damage-{name}"
+    switch.touch()
+    running.until(12103, "hub1.example.test")
+    (running.folder / "openldap" / name / "slapd.conf").write_text("no such word\n")
+    switch.unlink()
+    output, _ = running.process.communicate(timeout=60)
+
+    assert running.process.returncode == 1
+    assert "slapd did not start; it said: " in output
+    assert "line 1: unknown directive <no>" in output
+    assert running_below(running.folder) == []
+
+
+@OPENLDAP
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_hears_no_complaint_and_finds_nothing_left(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    running = Running(tmp_path / "lab", "--directory", "openldap")
+    running.until(12108, "hub1.example.test")
+    running.process.send_signal(number)
+    output, _ = running.process.communicate(timeout=60)
 
     assert running.process.returncode == 0
     assert "Traceback" not in output
+    assert running_below(running.folder) == []
+
+
+@OPENLDAP
+def test_one_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+    """The kernel ends them: nobody else is there any more who would."""
+    running = Running(tmp_path / "lab", "--directory", "openldap")
+    running.until(12108, "hub1.example.test")
+    running.process.kill()
+    running.process.communicate(timeout=60)
+
+    deadline = time.monotonic() + PATIENCE
+    while running_below(running.folder) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert running_below(running.folder) == []
 
 
 def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -96,6 +171,7 @@ def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str], tmp_path:
         ("--story", "12012", "--servers", "2"): "a story needs 3 servers",
         ("--servers", "0"): "a lab has 1 to 50 servers",
         ("--lag", "soon"): "'soon'",
+        ("--directory", "paper"): "a lab has no directory 'paper'",
         ("--folder", str(tmp_path / "full")): "is not empty",
     }
     for arguments, sentence in asked.items():

@@ -35,6 +35,7 @@ from mailtrust.cli.progress import replica_url
 from mailtrust.cli.render import place_name, symbol
 from mailtrust.cli.replication import controller_of, described, latency_to
 from mailtrust.config import duration
+from mailtrust.config.keys import is_ldap
 from mailtrust.core.model.certificate import certificate, fingerprint_of, short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import server_name
@@ -90,7 +91,7 @@ def show_directory(context: typer.Context, *, json_output: JsonOption = False) -
             say(f"  {lead:<{max(len(place_name(other.url)) for other in states)}}  {line}", "dim")
     say("* home: this server reads it   + primary: it takes this server's writes", "dim")
     held = {(one.servers, one.values, one.withdrawn, one.changed_at) for one in states if one.readable}
-    if len(held) > 1:
+    if len(held) > 1 and not any(is_ldap(one.url) for one in states):
         say("they do not hold the same (yet); to bring them together now:")
         say(f"  {here.command('directory', 'replicate', '--once')}")
 

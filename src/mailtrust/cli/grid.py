@@ -44,6 +44,8 @@ class _Place:
     """In full, for the lines below the grid."""
     found: frozenset[Fingerprint] | None
     why: str = ""
+    is_abridged: bool = False
+    """Whether the title alone does not tell where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def grid(view: View, server: ServerName, now: datetime | None = None) -> Rendera
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("slot", "certificate", "until"):
         table.add_column(title, no_wrap=True)
-    titles = _titles(places, _COLUMNS - 37)
+    # 36 before them, and two blanks behind each but the last.
+    titles = _titles(places, _COLUMNS - 36 + 2)
     for title in titles:
         table.add_column(title, justify="center", no_wrap=True)
     for row in rows:
@@ -106,14 +109,16 @@ def overview(view: View, servers: Sequence[ServerName], now: datetime) -> Render
         marks = [_shown(view.wires(server), leaf), *(_held(looks.get(url), leaf) for url in names)]
         end = Text(f"{leaf.not_after:%Y-%m-%d}", "red" if leaf.expired(now) else "") if leaf else Text("-")
         table.add_row(server, f"{short(leaf.fingerprint)}{more}" if leaf else "-", end, *marks)
+    whole = (("presented", "presented"), *names.items())
     below = [
         Text(f"{title}  {name}", "dim", no_wrap=True, overflow="ignore")
-        for title, name in zip(titles, ("presented", *names), strict=True)
+        for title, (name, full) in zip(titles, whole, strict=True)
+        if title != full
     ]
     unseen = {(look.place, look.why) for one in servers for look in view.replicas(one) if look.found is None}
     silent = {(wire.place, wire.why) for one in servers for wire in view.wires(one) if wire.found is None}
     return Group(
-        table, Text(), *(below if titles[0] != "presented" else ()),
+        table, Text(), *below,
         *_first_of([_unseen(place, why) for place, why in (*sorted(unseen), *sorted(silent))]),
         Text(LEGEND, "dim"),
     )  # fmt: skip
@@ -124,7 +129,7 @@ def _places(view: View, server: ServerName) -> tuple[_Place, ...]:
     held = None if store is None or store.found is None else (one.certificate for one in store.found)
     places = [_Place("installed", "installed", _names(held), store.why if store else ELSEWHERE)]
     places += [
-        _Place(title, wire.place, _names(wire.found), wire.why)
+        _Place(title, wire.place, _names(wire.found), wire.why, is_abridged=title.startswith(":"))
         for title, wire in zip(_wire_titles(view.wires(server)), view.wires(server), strict=True)
     ]
     titles = _replica_titles(view.replicas(server))
@@ -171,7 +176,7 @@ def _below(
     view: View, server: ServerName, places: Sequence[_Place], titles: Sequence[str]
 ) -> Iterator[RenderableType]:
     for place, title in zip(places, titles, strict=True):
-        if title != place.title or (title.startswith(":") and place.found is not None):
+        if title != place.title or (place.is_abridged and place.found is not None):
             yield Text(f"  {title}  {clean(place.name)}", "dim", no_wrap=True, overflow="ignore")
     for place in places:
         if place.found is None:
@@ -203,10 +208,11 @@ def _notes(view: View, server: ServerName) -> Iterator[Text]:
 
 
 def _unseen(place: str, why: str) -> Text:
+    said = why if why.startswith(place) else f"{place}: {why or 'not looked at'}"
     # Never wrapped: a path that is broken in two can neither be read nor be pasted.
     return Text.assemble(
         ("  ? ", "magenta"),
-        f"{clean(place)}: {clean(why) or 'not looked at'}",
+        clean(said),
         no_wrap=True,
         overflow="ignore",
     )
@@ -246,13 +252,15 @@ def _titles(places: Sequence[_Place], room: int) -> tuple[str, ...]:
 
 
 def _fitting(titles: tuple[str, ...], room: int) -> tuple[str, ...]:
-    """The titles, or letters that stand for them (with their marks) where they would not fit."""
-    if sum(cell_len(title) + 2 for title in titles) <= room:
-        return titles
-    return tuple(
-        f"{_letters(place)}{'*' if '*' in title else ''}{'+' if title.endswith('+') else ''}"
-        for place, title in enumerate(titles)
-    )
+    """The titles; where they would not fit, letters stand for the longest of them, with their marks."""
+    shown = list(titles)
+    for place in sorted(range(len(titles)), key=lambda place: -cell_len(titles[place])):
+        if sum(cell_len(title) + 2 for title in shown) <= room:
+            break
+        title = titles[place]
+        marks = f"{'*' if '*' in title else ''}{'+' if title.endswith('+') else ''}"
+        shown[place] = _letters(place) + marks
+    return tuple(shown)
 
 
 def _letters(place: int) -> str:

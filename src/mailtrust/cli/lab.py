@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from mailtrust.cli.prose import wrapped
 from mailtrust.cli.render import brief
 from mailtrust.config import duration
 from mailtrust.errors import BadInput
-from mailtrust.lab.organization import Organization
+from mailtrust.lab.organization import DIRECTORIES, Organization
 from mailtrust.lab.run import Live, Size, play, stay, story_named
 from mailtrust.lab.stories import STORIES, Story
 
@@ -39,6 +40,14 @@ def lab(
     *,
     servers: Annotated[int, typer.Option("--servers", metavar="N", help="How many mail servers.")] = 3,
     replicas: Annotated[int, typer.Option("--replicas", metavar="N", help="How many replicas.")] = 3,
+    directory: Annotated[
+        str,
+        typer.Option(
+            "--directory",
+            metavar="NAME",
+            help="What holds the directory: embedded (files), or openldap (real slapd processes).",
+        ),
+    ] = DIRECTORIES[0],
     lag: Annotated[
         str | None, given("How long replication takes. Default: 5s, or the story's.", metavar="DURATION")
     ] = None,
@@ -54,13 +63,30 @@ def lab(
     With --story, play one and end. Without, stay until Ctrl-C, show the copies, and say what to type
     in another terminal to break and mend things.
     """
-    size = Size(servers, replicas, duration(lag) if lag else None)
+    size = Size(servers, replicas, duration(lag) if lag else None, directory)
     told = story_named(story) if story else None
-    with _folder(folder) as there:
+    with _ends_in_order(), _folder(folder) as there:
         if told is not None:
             _play(told, there, size, json_output=json_output)
         else:
             _stay(there, size, json_output=json_output)
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """Whoever asks us to end, or closes the terminal, means Ctrl-C: all is stopped and tidied up."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # A shell starts what is to run in the background without ears for it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        # Who starts us by nohup means us to stay.
+        if before[one] is not signal.SIG_IGN:
+            signal.signal(one, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager
@@ -158,9 +184,11 @@ def _drawn(live: Live) -> RenderableType:
 
 
 def _introduce(organization: Organization) -> None:
-    members, replicas = organization.members, [Path(url).stem for url in organization.replicas]
+    members, replicas = organization.members, organization.replicas
+    names = [replicas.name(url) for url in replicas.urls]
     first, last = members[0], members[-1]
     config = f"mailtrust --config {first.config_name}"
+    garbage = organization.garbage(first.name)
     found = () if shutil.which("mailtrust") else ((f"PATH={Path(sys.executable).parent}:$PATH", ""),)
     lines = (
         *found,
@@ -168,13 +196,15 @@ def _introduce(organization: Organization) -> None:
         (f"{config} new", "a new one, not enabled: 12012"),
         (f"{config} check", "what is wrong, and what to type"),
         (f"{config} fix --yes", "mend it; again once it has spread"),
-        (f"touch control/cut-{replicas[-1]}", "cut that replica's link; rm mends it"),
+        (f"touch control/cut-{names[-1]}", "cut that replica's link; rm mends it"),
+        (f"touch control/damage-{names[-1]}", "make it unreadable; rm mends it"),
         (f"touch control/stop-{last.short_name}", "stop that server; rm starts it"),
         (f"touch control/freeze-{last.short_name}", "keep it on its old file; rm mends it"),
-        ("head -c 200 /dev/urandom > garbage", "no certificate, and published: 12022"),
-        (f"{config} directory put {first.name} garbage --yes", ""),
+        (f"# {garbage} is no certificate; published all the same: 12022", ""),
+        (f"{config} directory put {first.name} {garbage} --yes", ""),
     )
-    say(f"{len(members)} servers, {len(replicas)} replicas, in {organization.folder}; Ctrl-C ends them.")
+    there = f"{len(members)} servers, {len(names)} replicas ({replicas.kind}), in {organization.folder}"
+    say(f"{there}; Ctrl-C ends them.")
     say("In another terminal:", "bold")
     column = 2 + max(len(command) for command, effect in lines if effect)
     for command, effect in lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from rich.text import Text
@@ -12,6 +13,8 @@ from mailtrust.cli.output import say, width
 from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
+from mailtrust.directory import ldap_url
+from mailtrust.errors import BadInput
 from mailtrust.texts import Texts
 
 EXIT_CODES = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.ERROR: 2, Verdict.UNKNOWN: 3}
@@ -33,7 +36,11 @@ Typed = Callable[[str], str]
 
 def place_name(place: str) -> str:
     """A replica's short name, ``dc1`` of ``sqlite:///srv/dc1.db``; anything else as it is."""
-    return PurePosixPath(place).stem if place.startswith("sqlite:") else place
+    if place.startswith("sqlite:"):
+        return PurePosixPath(place).stem
+    with suppress(BadInput):
+        return ldap_url.place(place).short
+    return place
 
 
 def first_line(seen: Assessment) -> str:

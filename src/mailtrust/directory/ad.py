@@ -31,7 +31,7 @@ from mailtrust.directory.contents import pin_of
 from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
-from mailtrust.directory.pauses import Pauses
+from mailtrust.directory.pauses import pauses
 from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import controls
@@ -205,17 +205,13 @@ class AdReplica:
         return (*tried, nobody)
 
     async def watch(self, every: timedelta) -> AsyncGenerator[Changed, None]:
-        """
-        Yields after a change since the last look; a deletion may go unnoticed for *unhinted*.
-
-        A controller that cannot be asked is asked less and less often, up to `pauses.LONGEST`.
-        """
+        """Yields after a change since the last look; a deletion may go unnoticed for *unhinted*."""
         known: Marks | str = self._looked_at or await self._marks()
         hints = _Hints()
         listening = asyncio.create_task(self._listen(hints, every))
         loop = asyncio.get_running_loop()
         full_at = loop.time()
-        pauses = Pauses(every)
+        waits = pauses(every)
         try:
             while True:
                 hinted = await hints.one(max(self._unhinted, every) if hints.come else every)
@@ -227,8 +223,12 @@ class AdReplica:
                     known, full_at = await self._marks(), loop.time()
                 if known != before:
                     yield computers.whose(before, known)
+                if isinstance(known, str):
+                    await asyncio.sleep(next(waits).total_seconds())
+                    continue
                 # A busy domain hints all the time.
-                await asyncio.sleep(pauses.after(answered=isinstance(known, Marks)).total_seconds())
+                await asyncio.sleep(every.total_seconds())
+                waits = pauses(every)
         finally:
             listening.cancel()
             await asyncio.wait((listening,))
@@ -246,9 +246,9 @@ class AdReplica:
         except DirectoryUnavailable as error:
             return error.message
 
-    async def _listen(self, hints: _Hints, every: timedelta) -> None:
+    async def _listen(self, hints: _Hints, pause: timedelta) -> None:
         """Passes on that something in the domain changed, as the controller tells."""
-        pauses = Pauses(every)
+        waits = pauses(pause)
         while True:
             with suppress(DirectoryUnavailable):
                 wire = await self._session.wire()
@@ -256,11 +256,11 @@ class AdReplica:
                 # A naming context's head is the only place where Windows lets one watch a whole tree.
                 search = Search(str(root.domain), Scope.SUBTREE, attributes=(NO_ATTRIBUTES,))
                 async with aclosing(wire.watch(search, [controls.notify()])) as changes:
-                    hints.come = True
+                    hints.come, waits = True, pauses(pause)
                     async for _ in changes:
                         hints.give()
-            answered, hints.come = hints.come, False
-            await asyncio.sleep(pauses.after(answered=answered).total_seconds())
+            hints.come = False
+            await asyncio.sleep(next(waits).total_seconds())
 
     async def _remove(self, server: ServerName, goes: Callable[[bytes], bool]) -> None:
         async def work(reader: Reader) -> None:

@@ -56,12 +56,15 @@ class Discovery:
     """
     Finds the controllers of home's domain, and looks again now and then.
 
-    *opened* makes a replica of a URL.
+    *opened* makes a replica of a URL; *again_after* is how long what was found holds.
     """
 
-    def __init__(self, which: Which, opened: Callable[[str], AdReplica]) -> None:
+    def __init__(
+        self, which: Which, opened: Callable[[str], AdReplica], again_after: timedelta = _AGAIN_AFTER
+    ) -> None:
         self._which = which
         self._opened = opened
+        self._again_after = again_after.total_seconds()
         self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
         self.found = Found()
@@ -74,7 +77,7 @@ class Discovery:
         """
         async with self._asking:
             now = asyncio.get_running_loop().time()
-            if now - self._asked_at < _AGAIN_AFTER.total_seconds():
+            if now - self._asked_at < self._again_after:
                 return
             for one in (*named, *self.replicas):
                 try:

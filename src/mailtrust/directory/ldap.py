@@ -25,7 +25,7 @@ from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
 from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry, try_value
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
-from mailtrust.directory.pauses import Pauses
+from mailtrust.directory.pauses import pauses
 from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import controls, names
@@ -193,7 +193,7 @@ class LdapReplica:
         One that cannot be asked is asked less and less often, up to `pauses.LONGEST`.
         """
         known: Mark = self._looked_at or await self._mark()
-        pauses = Pauses(every)
+        waits = pauses(every)
         while True:
             wire: Wire | None = None
             try:
@@ -206,7 +206,11 @@ class LdapReplica:
                 # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
                 # All else is seen in the next mark, which is then a reason.
                 self._tells = self._tells and not (wire and wire.why_ended is None)
-            await asyncio.sleep(pauses.after(answered=not isinstance(known, str)).total_seconds())
+            if isinstance(known, str):
+                await asyncio.sleep(next(waits).total_seconds())
+            else:
+                await asyncio.sleep(every.total_seconds())
+                waits = pauses(every)
             before, known = known, await self._mark()
             if known != before:
                 yield None

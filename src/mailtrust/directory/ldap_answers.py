@@ -19,6 +19,7 @@ _HINTS: dict[int, str] = {
     Code.REFERRAL: "name a server that takes writes; a password is never sent where a server points",
     Code.INVALID_CREDENTIALS: "check the account's name and the password file",
     Code.INAPPROPRIATE_AUTHENTICATION: "this directory lets nobody in without an account",
+    Code.UNWILLING_TO_PERFORM: "it may take no writes at all: name one that does as directory.primary",
     Code.BUSY: "try again later",
     Code.UNAVAILABLE: "try again later",
     Code.SIZE_LIMIT_EXCEEDED: "read it page by page, or raise the server's limit for this account",

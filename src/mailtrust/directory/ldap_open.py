@@ -8,6 +8,7 @@ only a password must not be read, what we read must not be forged either, for pe
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,6 +56,11 @@ async def opened(
     return channel
 
 
+def _why(error: OSError) -> str:
+    # asyncio puts the address there, which we say already.
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 class _Opening:
     """The steps, and the server as credentials see it."""
 
@@ -79,7 +85,7 @@ class _Opening:
             await self._channel.link.connect(self._where, addresses)
         except OSError as error:
             raise DirectoryUnavailable(
-                f"{self._where} cannot be reached: {error.strerror or error}", hint="is the server running?"
+                f"{self._where} cannot be reached: {_why(error)}", hint="is the server running?"
             ) from error
         if scheme == "ldaps" or (scheme == "ldap" and not self._credentials.brings_encryption):
             await self._turn_to_tls()

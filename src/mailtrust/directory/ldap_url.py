@@ -17,6 +17,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -45,11 +46,28 @@ class Place:
         """What the server's certificate has to be for."""
         return self.host or "localhost"
 
+    @property
+    def short(self) -> str:
+        """
+        What people call it: ``dc1`` of dc1.example.org, an address in full, a port that is not the usual one.
+
+        Of this very machine such a port says enough, and of a socket its file's name.
+        """
+        if self.scheme == "ldapi":
+            return PurePosixPath(self.path).name
+        port = "" if self.port in _PORTS.values() else f":{self.port}"
+        if not _is_address(self.host):
+            return port if port and self.host == "localhost" else self.host.partition(".")[0] + port
+        return port if port and _is_own(self.host) else self._host + port
+
     def __str__(self) -> str:
         if self.scheme == "ldapi":
             return f"ldapi://{self.path.replace('%', '%25').replace('/', '%2F')}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{self._host}:{self.port}"
+
+    @property
+    def _host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def place(url: str) -> Place:
@@ -115,6 +133,14 @@ def _socket_on_this_machine(url: str, netloc: str, path: str) -> Place:
     if not name.startswith("/") or path.strip("/"):
         raise BadInput(f"{url} names no socket", hint="write its path with %2F for /: ldapi://%2Frun%2Fldapi")
     return Place("ldapi", path=name)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_own(text: str) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,16 +20,21 @@ from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import load, write_duration
 from mailtrust.core.model.plan import Install
 from mailtrust.core.model.server import ServerName
-from mailtrust.directory.links import Links
-from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.errors import DirectoryUnavailable
+from mailtrust.lab.embedded import open_embedded
 from mailtrust.lab.mail import MailFlow
 from mailtrust.lab.member import Member
-from mailtrust.transports.hub import Hub
+from mailtrust.lab.openldap import open_openldap
+from mailtrust.lab.ports import LOOPBACK, free_ports
+from mailtrust.lab.replicas import Replicas
 from mailtrust.transports.hub.settings import RetrySchedule
 
+DIRECTORIES = ("embedded", "openldap")
+"""What the directory may be made of."""
+
 _RETRY = RetrySchedule(first=timedelta(seconds=1), factor=1.5, longest=timedelta(seconds=5))
-# Below the range from which a kernel hands out ephemeral ports.
-_PORTS = range(20000, 32000)
+_AGREE_WITHIN_SECONDS = 30
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -41,41 +45,18 @@ class Organization:
     lag: timedelta
     latency: timedelta
     members: tuple[Member, ...]
-    replicas: tuple[str, ...]
-    """URLs; the first one is the primary."""
-    links: Links
-    mail: MailFlow = field(init=False)
+    replicas: Replicas
+    mail: MailFlow
 
-    def cut(self, url: str) -> None:
-        """Cut the replication link of one replica."""
-        self.links.cut.add(url)
-
-    def heal(self, url: str) -> None:
-        """Mend it again."""
-        self.links.heal(url)
-
-    def cut_all(self) -> None:
+    async def cut_all(self) -> None:
         """Cut every link."""
-        self.links.cut.update(self.replicas)
+        for url in self.replicas.urls:
+            await self.replicas.cut(url)
 
-    def heal_all(self) -> None:
+    async def heal_all(self) -> None:
         """Mend every link."""
-        for url in self.replicas:
-            self.heal(url)
-
-    @contextmanager
-    def restored_afterwards(self, url: str) -> Iterator[None]:
-        """Take a backup of a replica now, and bring it back at the end."""
-        file, backup = self.file_of(url), self.folder / "backup.db"
-        shutil.copy2(file, backup)
-        try:
-            yield
-        finally:
-            backup.replace(file)
-
-    def write_over(self, url: str) -> None:
-        """Damage a replica's file as a stray program would."""
-        self.file_of(url).write_bytes(b"not a database any more\n" * 400)
+        for url in self.replicas.urls:
+            await self.replicas.heal(url)
 
     def lose_certificates(self, member: Member) -> None:
         """Empty a server's store of certificates, its journal aside."""
@@ -88,15 +69,15 @@ class Organization:
         (self.folder / "stranger.crt").write_bytes(made.public_bytes(serialization.Encoding.DER))
         return "stranger.crt"
 
-    def garbage(self) -> str:
-        """A file that is no certificate; its name."""
-        (self.folder / "garbage.bin").write_bytes(os.urandom(200))
+    def garbage(self, name: ServerName) -> str:
+        """A file with what may stand on that server's entry and is no certificate; its name."""
+        (self.folder / "garbage.bin").write_bytes(self.replicas.garbage(name))
         return "garbage.bin"
 
-    def freeze(self, member: Member) -> None:
+    async def freeze(self, member: Member) -> None:
         """From now on the server's process goes on with the certificate it has."""
-        hub = _running(member)
-        hub.freeze()
+        if member.hub is not None:
+            member.hub.freeze()
 
     async def stop_server(self, member: Member) -> None:
         """Stop a server as its administrator would."""
@@ -112,45 +93,43 @@ class Organization:
         await hub.start()
         member.hub = hub
 
-    @staticmethod
-    def file_of(url: str) -> Path:
-        """The file behind a replica's URL."""
-        return Path(url.removeprefix("sqlite://"))
-
 
 @asynccontextmanager
 async def open_organization(
-    folder: Path, *, servers: int, replicas: int, lag: timedelta, latency: timedelta
+    folder: Path, directory: str, *, servers: int, replicas: int, lag: timedelta, latency: timedelta
 ) -> AsyncIterator[Organization]:
     """
     A running organization in which every server is enabled and everything agrees; stopped at the end.
-    *folder* is absolute, and there.
+    *folder* is absolute, and there; *directory* is one of DIRECTORIES.
 
     Raises: BadInput, StoreUnavailable, DirectoryUnavailable, TransportUnavailable.
     """
-    urls = tuple(f"sqlite://{folder}/dc{number}.db" for number in range(1, replicas + 1))
-    ports = _free_ports(servers)
-    members = tuple(
-        Member(
-            ServerName(f"hub{number}.example.test"), f"hub{number}.toml", port, urls[(number - 1) % len(urls)]
-        )
-        for number, port in enumerate(ports, 1)
-    )
-    for member in members:
-        (folder / member.config_name).write_text(_configuration(folder, member, members, urls, latency))
+    names = tuple(ServerName(f"hub{number}.example.test") for number in range(1, servers + 1))
     async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(_replicas(directory, folder, replicas, names))
+        members = tuple(
+            Member(name, f"{name.partition('.')[0]}.toml", port, opened.urls[place % len(opened.urls)])
+            for place, (name, port) in enumerate(zip(names, free_ports(servers), strict=True))
+        )
         for member in members:
+            (folder / member.config_name).write_text(_configuration(folder, member, members, opened, latency))
             config = load(folder / member.config_name, {}, default_name=socket.getfqdn)
             member.site = await stack.enter_async_context(open_site(config))
-        links = Links(_replicas(members[0].site), lag=timedelta(0))
-        organization = Organization(folder, lag, latency, members, urls, links)
-        organization.mail = MailFlow(members)
+        organization = Organization(folder, lag, latency, members, opened, MailFlow(members))
         await _enrol(organization)
-        links.lag = lag
+        opened.lag = lag
         for member in members:
             stack.push_async_callback(organization.stop_server, member)
             await organization.restart(member)
         yield organization
+
+
+def _replicas(
+    directory: str, folder: Path, count: int, servers: Sequence[ServerName]
+) -> AbstractAsyncContextManager[Replicas]:
+    if directory == "openldap":
+        return open_openldap(folder, count, servers)
+    return open_embedded(folder, count)
 
 
 async def _enrol(organization: Organization) -> None:
@@ -158,55 +137,42 @@ async def _enrol(organization: Organization) -> None:
         await act.perform(member.site, Install(member.name))
         [made] = member.site.store.installed()
         await act.enable(member.site, made.certificate.fingerprint)
-    await organization.links.step(clock.now())
-    await organization.links.step(clock.now())
+    try:
+        async with asyncio.timeout(_AGREE_WITHIN_SECONDS):
+            while not await _agree(organization.members[0].site):  # noqa: ASYNC110  # no event tells
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    except TimeoutError as error:
+        raise DirectoryUnavailable(
+            f"the lab's replicas did not come to agree within {_AGREE_WITHIN_SECONDS} seconds",
+            hint="is this machine very busy? Begin with fewer: --servers 3 --replicas 3",
+        ) from error
 
 
-def _replicas(site: Site) -> tuple[SqliteReplica, ...]:
-    return tuple(one for one in site.directory.replicas if isinstance(one, SqliteReplica))
-
-
-def _running(member: Member) -> Hub:
-    assert member.hub is not None  # noqa: S101  # a story freezes a server that it did not stop
-    return member.hub
-
-
-def _free_ports(count: int) -> tuple[int, ...]:
-    found: list[int] = []
-    # Two labs that start together must not look at the same ports.
-    start = os.getpid() * 97
-    for offset in range(len(_PORTS)):
-        port = _PORTS[(start + offset) % len(_PORTS)]
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            break
-    return tuple(found)
+async def _agree(site: Site) -> bool:
+    states = await site.directory.states()
+    return all(one.readable for one in states) and len({(one.servers, one.values) for one in states}) == 1
 
 
 def _configuration(
-    folder: Path, member: Member, members: tuple[Member, ...], urls: tuple[str, ...], latency: timedelta
+    folder: Path, member: Member, members: tuple[Member, ...], replicas: Replicas, latency: timedelta
 ) -> str:
-    replicas = ", ".join(f'"{url}"' for url in urls)
-    routes = "\n".join(f'"{one.name}" = "127.0.0.1:{one.port}"' for one in members if one is not member)
+    urls = ", ".join(f'"{url}"' for url in replicas.urls)
+    settings = "".join(f'{key} = "{value}"\n' for key, value in replicas.settings(member.name).items())
+    routes = "\n".join(f'"{one.name}" = "{LOOPBACK}:{one.port}"' for one in members if one is not member)
     store = folder / member.config_name.removesuffix(".toml")
     return f"""\
 # {member.name}, a server of the lab.
 [server]
 name = "{member.name}"
 store = "{store}"
-listeners = ["127.0.0.1:{member.port}"]
+listeners = ["{LOOPBACK}:{member.port}"]
 
 [directory]
 home = "{member.home}"
-primary = "{urls[0]}"
-replicas = [{replicas}]
+primary = "{replicas.urls[0]}"
+replicas = [{urls}]
 latency = "{write_duration(latency)}"
-
+{settings}
 [policy]
 probe_timeout = "3s"
 

@@ -14,7 +14,7 @@ from mailtrust.agent.look import Assessment, assess
 from mailtrust.errors import BadInput
 from mailtrust.lab.control import obey
 from mailtrust.lab.mail import Counts
-from mailtrust.lab.organization import Organization, open_organization
+from mailtrust.lab.organization import DIRECTORIES, Organization, open_organization
 from mailtrust.lab.stage import Say, Stage
 from mailtrust.lab.stories import STORIES, Story
 
@@ -27,11 +27,12 @@ _MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large an organization, and how slow its replication; None: as the story has it."""
+    """How large an organization, how slow its replication (None: as in the story), and what replicates."""
 
     servers: int = 3
     replicas: int = 3
     lag: timedelta | None = None
+    directory: str = DIRECTORIES[0]
 
 
 def story_named(name: str) -> Story:
@@ -55,11 +56,12 @@ async def play(story: Story, folder: Path, size: Size, say: Say, columns: int | 
             hint="leave --servers and --replicas away",
         )
     lag = story.lag if size.lag is None else size.lag
-    async with _living(folder, size, lag, max(story.latency, lag + timedelta(seconds=2))) as organization:
+    async with _living(folder, size, lag, max(story.latency, lag * 2 + timedelta(seconds=2))) as organization:
         stage = Stage(organization, say, columns)
         stage.tell(
             f"{story.title}. On this machine: {size.servers} mail servers, which send each other mail, and "
-            f"{size.replicas} replicas of their directory, which lag {lag.total_seconds():g} s."
+            f"{size.replicas} replicas of their directory ({organization.replicas.kind}), which lag "
+            f"{lag.total_seconds():g} s."
         )
         await story.play(stage)
         return await organization.mail.settled()
@@ -68,20 +70,23 @@ async def play(story: Story, folder: Path, size: Size, say: Say, columns: int | 
 async def stay(
     folder: Path, size: Size, ready: Callable[[Organization], None], show: Callable[[Live], None]
 ) -> None:
-    """Keep an organization running until cancelled, and show it every second."""
+    """
+    Keep an organization running until cancelled, and show it every second.
+
+    Raises: MailtrustError where a switch does not do what it says.
+    """
     lag = DEFAULT_LAG if size.lag is None else size.lag
     async with _living(folder, size, lag, max(DEFAULT_LATENCY, lag * 3)) as organization:
         control = folder / "control"
         control.mkdir(exist_ok=True)
         ready(organization)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(obey(organization, control))
-            while True:
-                seen = [
-                    await assess(member.site, timeout=timedelta(seconds=1)) for member in organization.members
-                ]
-                show(Live(organization, tuple(seen), await organization.mail.counts()))
-                await asyncio.sleep(_SHOW_EVERY_SECONDS)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(obey(organization, control))
+                tasks.create_task(_watch(organization, show))
+        except ExceptionGroup as several:
+            # They were cancelled when one of them met what has to be said.
+            raise several.exceptions[0] from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,13 @@ class Live:
     mail: Counts
 
 
+async def _watch(organization: Organization, show: Callable[[Live], None]) -> None:
+    while True:
+        seen = [await assess(member.site, timeout=timedelta(seconds=1)) for member in organization.members]
+        show(Live(organization, tuple(seen), await organization.mail.counts()))
+        await asyncio.sleep(_SHOW_EVERY_SECONDS)
+
+
 @asynccontextmanager
 async def _living(
     folder: Path, size: Size, lag: timedelta, latency: timedelta
@@ -101,18 +113,17 @@ async def _living(
         raise BadInput(
             f"a lab has 1 to {_MOST} servers and replicas", hint="mailtrust lab --servers 3 --replicas 3"
         )
+    if size.directory not in DIRECTORIES:
+        raise BadInput(
+            f"a lab has no directory {size.directory!r}", hint=f"it can be {' or '.join(DIRECTORIES)}"
+        )
     async with open_organization(
-        folder, servers=size.servers, replicas=size.replicas, lag=lag, latency=latency
+        folder, size.directory, servers=size.servers, replicas=size.replicas, lag=lag, latency=latency
     ) as organization:
-        alive = [
-            asyncio.create_task(organization.links.run()),
-            asyncio.create_task(organization.mail.run()),
-        ]
+        sending = asyncio.create_task(organization.mail.run())
         try:
             yield organization
         finally:
-            for task in alive:
-                task.cancel()
-            for task in alive:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending

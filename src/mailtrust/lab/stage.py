@@ -25,7 +25,9 @@ Say = Callable[[str], None]
 
 QUIET = frozenset({12108})
 """What may remain after everything is mended: a lab has no standing successors."""
-_STEPS_TO_MEND = 8
+_TAKES_EFFECT_WITHIN = timedelta(seconds=30)
+_LAGS_TO_SPREAD = 2
+"""A replica that came back takes in one neighbour's news after the other's."""
 _COMMAND_TIMEOUT_SECONDS = 120
 _ASK_AGAIN_SECONDS = 0.2
 
@@ -125,16 +127,32 @@ class Stage:
         await self.until(found, within, f"{event} {cause or ''} at {member.name}".replace("  ", " "))
         await self.run(member, "check", *arguments)
 
+    async def gone(self, member: Member, event: int, *, within: timedelta = timedelta(seconds=30)) -> None:
+        """Wait until `check` no longer finds *event*."""
+
+        async def is_gone() -> bool:
+            return all(one["event"] != event for one in await self.findings(member))
+
+        await self.until(is_gone, within, f"the end of {event} at {member.name}")
+
     async def mend(self, member: Member) -> None:
-        """Do what `check` names, step by step, until nothing is left to do."""
-        for _ in range(_STEPS_TO_MEND):
+        """Do what `check` names, wait for what comes of it, and go on until nothing is left to do."""
+        done = set[tuple[int, str]]()
+        to_do: list[tuple[int, str]] = []
+
+        async def is_clear() -> bool:
             open_findings = [one for one in await self.findings(member) if one["event"] not in QUIET]
-            if not open_findings:
+            steps = [(one["event"], one["action"]) for one in open_findings if one["action"]]
+            # What was done may be on its way to the other replicas: doing it again would not speed it up.
+            to_do[:] = [step for step in steps if step not in done]
+            return bool(to_do) or not open_findings
+
+        while True:
+            await self.until(is_clear, _TAKES_EFFECT_WITHIN, f"what to type next at {member.name}")
+            if not to_do:
                 break
-            command = next((one["action"] for one in open_findings if one["action"]), None)
-            if command is None:
-                raise StoryFailed(f"nothing to type against {open_findings[0]['event']} at {member.name}")
-            await self.must(member, *self._arguments(command))
+            done.add(to_do[0])
+            await self.must(member, *self._arguments(to_do[0][1]))
         await self.clean(member)
 
     async def clean(self, member: Member, *, within: timedelta = timedelta(seconds=20)) -> None:
@@ -147,7 +165,12 @@ class Stage:
         await self.must(member, "check")
 
     async def until(self, question: Callable[[], Awaitable[bool]], within: timedelta, what: str) -> None:
-        """Ask again and again until the answer is yes.  Raises: StoryFailed."""
+        """
+        Ask again and again until the answer is yes, *within* that and what replication takes.
+
+        Raises: StoryFailed.
+        """
+        within += self.organization.lag * _LAGS_TO_SPREAD
         try:
             async with asyncio.timeout(within.total_seconds()):
                 # The answer comes from other processes: there is no event to wait for.

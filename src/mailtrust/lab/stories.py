@@ -52,33 +52,42 @@ async def _no_certificate(stage: Stage) -> None:
 
 async def _not_written(stage: Stage) -> None:
     organization = stage.organization
-    hub3, primary = organization.members[2], organization.replicas[0]
+    hub3, primary = organization.members[2], organization.replicas.urls[0]
     stage.tell(
         "12012, cause 3: not-written. hub3 enables a new certificate, and then the primary replica, "
         "where that was written, comes back from an older backup."
     )
-    organization.cut_all()
-    with organization.restored_afterwards(primary):
+    await organization.cut_all()
+    async with organization.replicas.restored_afterwards(primary):
         await stage.renew(hub3)
-    organization.heal_all()
+    await organization.heal_all()
     await stage.expect(hub3, 12012, "not-written")
     stage.tell("The mending: enable it again.")
     await stage.mend(hub3)
 
 
 async def _overdue(stage: Stage) -> None:
-    organization = stage.organization
-    hub2, home = organization.members[1], organization.replicas[1]
+    organization, replicas = stage.organization, stage.organization.replicas
+    hub2, home = organization.members[1], replicas.urls[1]
     stage.tell(
         "12012, cause 4: overdue. hub2 enables a new certificate, and the link to its home, "
         "the replica that it reads, is cut."
     )
-    organization.cut(home)
+    await replicas.cut(home)
     await stage.renew(hub2)
     await stage.expect(hub2, 12012, "overdue", within=organization.latency + timedelta(seconds=30))
-    stage.tell("The mending: publish the same certificate at home as well.")
+    if replicas.every_replica_takes_writes:
+        stage.tell("The mending: publish the same certificate at home as well.")
+        await stage.mend(hub2)
+        await replicas.heal(home)
+        return
+    stage.tell(
+        "The mending: these replicas copy from each other by themselves, so it is the link that has to be "
+        "mended, by whoever looks after the directory. Then enabling is finished as always."
+    )
+    await replicas.heal(home)
+    await stage.gone(hub2, 12012)
     await stage.mend(hub2)
-    organization.heal(home)
 
 
 async def replicating(stage: Stage) -> None:
@@ -96,7 +105,7 @@ async def stale_process(stage: Stage) -> None:
     organization = stage.organization
     hub2 = organization.members[1]
     stage.tell("The process of hub2 does not notice that its certificate was changed.")
-    organization.freeze(hub2)
+    await organization.freeze(hub2)
     await stage.renew(hub2, "--wait")
     await stage.expect(hub2, 12105)
     stage.tell("The mending: restart it.")
@@ -121,7 +130,7 @@ async def corrupted(stage: Stage) -> None:
     organization = stage.organization
     hub1, hub2 = organization.members[:2]
     stage.tell("A value that is no certificate is written to the entry of hub1.")
-    file = organization.garbage()
+    file = organization.garbage(hub1.name)
     await stage.must(hub1, "directory", "put", hub1.name, file, "--yes")
     await stage.expect(hub1, 12022)
     stage.tell("hub2 notices nothing of it.")
@@ -132,15 +141,15 @@ async def corrupted(stage: Stage) -> None:
 
 async def unreachable(stage: Stage) -> None:
     """12103 and 12116: could not look is never not there."""
-    organization = stage.organization
-    hub1, hub3, replica = organization.members[0], organization.members[2], organization.replicas[1]
-    stage.tell("hub3 is stopped, and the file of a replica is written over.")
+    organization, replicas = stage.organization, stage.organization.replicas
+    hub1, hub3, replica = organization.members[0], organization.members[2], replicas.urls[1]
+    stage.tell(f"hub3 is stopped, and {replicas.damaged}.")
     await organization.stop_server(hub3)
-    with organization.restored_afterwards(replica):
-        organization.write_over(replica)
-        await stage.expect(hub1, 12116, everybody=True)
-        await stage.expect(hub1, 12103, everybody=True)
-    stage.tell("The mending: the file comes back from its backup, and hub3 is started.")
+    await replicas.damage(replica)
+    await stage.expect(hub1, 12116, everybody=True)
+    await stage.expect(hub1, 12103, everybody=True)
+    stage.tell(f"The mending: {replicas.repaired}, and hub3 is started.")
+    await replicas.repair(replica)
     await organization.restart(hub3)
     await stage.clean(hub1)
 

@@ -53,6 +53,25 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
     assert "sesame" not in caught.value.message + caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("url", "short"),
+    [
+        ("ldaps://dc1.example.org", "dc1"),
+        ("ldap://dc1.example.org:389", "dc1"),
+        ("ldaps://dc1.example.org:1636", "dc1:1636"),
+        ("ldaps://192.0.2.1", "192.0.2.1"),
+        ("ldaps://[2001:db8::1]:1636", "[2001:db8::1]:1636"),
+        ("ldaps://localhost", "localhost"),
+        ("ldaps://localhost:1636", ":1636"),
+        ("ldaps://127.0.0.1:1636", ":1636"),
+        ("ldaps://[::1]:1636", ":1636"),
+        ("ldapi://%2Frun%2Fslapd%2Fldapi", "ldapi"),
+    ],
+)
+def test_a_server_has_a_short_name_for_narrow_columns(url: str, short: str) -> None:
+    assert place(url).short == short
+
+
 async def test_a_name_of_several_servers_is_no_replica() -> None:
     with pytest.raises(BadInput, match=r"not one replica: .*192\.0\.2\.1, 192\.0\.2\.2"):
         await Wire.open(
