@@ -61,13 +61,15 @@ _WORDS: dict[Trouble, tuple[str, str]] = {
         "the Kerberos library is missing",
         "on Debian: apt install libgssapi-krb5-2; on Windows: pip install 'mailtrust[kerberos]'",
     ),
-    Trouble.OTHER: ("Kerberos does not go on", ""),
+    Trouble.OTHER: ("Kerberos does not go on", "on Linux KRB5_TRACE=/dev/stderr shows each of its steps"),
 }  # fmt: skip
 _HINTS: dict[int, str] = {
     Code.INVALID_CREDENTIALS: "look at both clocks, at the server's keytab, and at what is between us: "
     "signing in is tied to the TLS connection",
     Code.AUTH_METHOD_NOT_SUPPORTED: "the server needs a keytab and the SASL mechanism GSSAPI",
-    Code.UNWILLING_TO_PERFORM: "a controller that does not want Kerberos inside TLS is asked by ldap://",
+    # Samba 4.17 says the first to Kerberos inside TLS.
+    Code.STRONGER_AUTH_REQUIRED: "a server that takes no Kerberos inside TLS is asked by ldap://",
+    Code.UNWILLING_TO_PERFORM: "a server that takes no Kerberos inside TLS is asked by ldap://",
 }
 
 
@@ -148,14 +150,18 @@ async def _converse(server: Server, context: SecurityContext, token: bytes, *, s
         if done:
             return await _agree(server, context, answer, seal=seal)
         token = await aside(partial(context.step, answer))
-    raise DirectoryUnavailable(f"{server.url} comes to no end in signing in")
+    raise DirectoryUnavailable(
+        f"{server.url} comes to no end in signing in", hint="is it a directory that knows Kerberos?"
+    )
 
 
 async def _agree(server: Server, context: SecurityContext, answer: bytes, *, seal: bool) -> SignedIn:
     try:
         offer = sasl.offered(context.unwrap(answer)[0])
     except NotLdap as error:
-        raise DirectoryUnavailable(f"{server.url} sent {error.message}, in signing in") from error
+        raise DirectoryUnavailable(
+            f"{server.url} sent {error.message}, in signing in", hint="is it a directory that knows Kerberos?"
+        ) from None
     layer = _sealed(server, context, offer) if seal else None
     if layer is None and Layers.NONE not in offer.layers:
         raise DirectoryUnavailable(
@@ -186,7 +192,10 @@ def _sealed(server: Server, context: SecurityContext, offer: sasl.Offer) -> Seal
 def _refuse_unless_it_goes_on(server: Server, result: Result) -> None:
     if result.done:
         # Whoever can write to the connection can say so; only the steps that are missing prove the server.
-        raise DirectoryUnavailable(f"{server.url} let us in before it had proved who it is")
+        raise DirectoryUnavailable(
+            f"{server.url} let us in before it had proved who it is",
+            hint="something between us may answer in its place",
+        )
     if result.code != Code.SASL_BIND_IN_PROGRESS:
         raise _refused(server, result)
 
@@ -195,7 +204,8 @@ def _refused(server: Server, result: Result) -> DirectoryUnavailable:
     # What a wrong password is called elsewhere is a ticket here.
     why = result.diagnostic or "49" if result.code == Code.INVALID_CREDENTIALS else str(result)
     return DirectoryUnavailable(
-        f"{server.url} did not take our Kerberos ticket: {why}", hint=_HINTS.get(result.code, "")
+        f"{server.url} did not take our Kerberos ticket: {why}",
+        hint=_HINTS.get(result.code, "its own log says more"),
     )
 
 

