@@ -14,6 +14,7 @@ import typer
 from mailtrust.agent.audit import Controllers
 from mailtrust.cli.audit_aim import Asked, aim_of
 from mailtrust.cli.frame import Session, UsageError
+from mailtrust.config import Directory
 from mailtrust.core.model.server import Endpoint
 from mailtrust.errors import BadInput
 from tests.cli.desk import Desk
@@ -240,6 +241,34 @@ def test_a_configuration_with_ldap_is_used_as_it_is(tmp_path: Path) -> None:
     aim = aim_of(asked(), Session(config), context())
 
     assert (aim.directory.home, aim.directory.base) == ("ldaps://dc1.corp.example", "dc=corp,dc=example")
+
+
+def test_what_was_typed_goes_before_the_configuration(tmp_path: Path) -> None:
+    """Its account and its authority serve for the controllers that were typed, where none was typed."""
+    config = tmp_path / "mailtrust.toml"
+    (tmp_path / "ca.pem").touch()
+    (tmp_path / "password").touch(0o600)
+    config.write_text(
+        '[server]\nname = "jump.corp.example"\n'
+        '[directory]\nhome = "ldaps://dc1.corp.example"\nbase = "dc=corp,dc=example"\nbind = "simple"\n'
+        'bind_dn = "cn=audit"\n'
+        f'ca_file = "{tmp_path / "ca.pem"}"\npassword_file = "{tmp_path / "password"}"\n',
+        "utf-8",
+    )
+
+    def aim(**parts: Any) -> Directory:
+        return aim_of(asked(**parts), Session(config), context()).directory
+
+    controller = aim(controllers=("dc2.corp.example",))
+    account = aim(bind_dn="cn=other", password_file=Path("/p"))
+    authority = aim(ca_file=Path("/ca"))
+
+    assert controller.replicas == ("ldaps://dc2.corp.example",)
+    assert (controller.bind_dn, controller.ca_file) == ("cn=audit", tmp_path / "ca.pem")
+    assert account.replicas == ("ldaps://dc1.corp.example",)
+    assert (account.bind_dn, account.password_file) == ("cn=other", Path("/p"))
+    assert account.ca_file == tmp_path / "ca.pem"
+    assert (authority.bind_dn, authority.ca_file) == ("cn=audit", Path("/ca"))
 
 
 def test_nothing_to_go_by_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

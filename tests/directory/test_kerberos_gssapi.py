@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -149,6 +150,7 @@ def test_conversations_leave_nothing_behind_however_they_end(
     """The smallest thing that could be forgotten, a name, would be twice the bound."""
     for _ in range(200):
         conversation(mx1)
+    gc.collect()  # what other tests left lying about
     files, before = open_files(), resident_bytes()
 
     for _ in range(2000):

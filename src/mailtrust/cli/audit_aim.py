@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,12 +60,12 @@ def _directory(asked: Asked, here: Session, context: typer.Context) -> Directory
     for needed in _NEEDS.get(bind, ()):
         if not getattr(asked, needed):
             raise UsageError(f"--bind {bind} needs --{needed.replace('_', '-')} as well", ctx=context)
+    configured = _configured(here)
     if asked.controllers:
-        return _typed(asked, tuple(map(_url, asked.controllers)))
-    if find(here.config_file, os.environ) is not None:
-        configured = here.config().directory
-        if is_ldap(configured.home):
-            return configured
+        urls = tuple(map(_url, asked.controllers))
+        return _typed(asked, urls) if configured is None else _over(configured, asked, urls)
+    if configured is not None:
+        return _over(configured, asked, configured.replicas)
     if logon := _logon_server(os.environ):
         # Windows signs and seals what it says by Kerberos, on the port that every controller has open.
         return _typed(asked, (f"ldap://{logon}",))
@@ -73,6 +73,23 @@ def _directory(asked: Asked, here: Session, context: typer.Context) -> Directory
         "it is not known where a domain controller is",
         hint="mailtrust audit exchange --controller ldaps://dc1.corp.example",
     )
+
+
+def _configured(here: Session) -> Directory | None:
+    """What the configuration says of a directory with LDAP, if there is one."""
+    if find(here.config_file, os.environ) is None:
+        return None
+    configured = here.config().directory
+    return configured if is_ldap(configured.home) else None
+
+
+def _over(configured: Directory, asked: Asked, urls: tuple[str, ...]) -> Directory:
+    """What was typed, over the configuration: an account is taken from one of them as a whole."""
+    signs_in = asked.bind or any(getattr(asked, one) for needed in _NEEDS.values() for one in needed)
+    if signs_in:
+        return replace(_typed(asked, urls), ca_file=asked.ca_file or configured.ca_file)
+    ca_file = asked.ca_file or configured.ca_file
+    return replace(configured, home=urls[0], primary=urls[0], replicas=urls, ca_file=ca_file)
 
 
 def _typed(asked: Asked, urls: tuple[str, ...]) -> Directory:

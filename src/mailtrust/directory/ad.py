@@ -81,7 +81,9 @@ class AdReplica:
         try:
             read = await self._read(lambda reader: reader.contents(few))
         except DirectoryUnavailable as error:
-            return [ReplicaSighting(one, self.url, None, now, error.message) for one in asked or ()]
+            return [
+                ReplicaSighting(one, self.url, None, now, self._session.why(error)) for one in asked or ()
+            ]
         if few is None:
             self._looked_at = read.marks
         found = computers.sightings(
@@ -132,7 +134,7 @@ class AdReplica:
         try:
             read = await self._read(lambda reader: reader.contents(None))
         except DirectoryUnavailable as error:
-            return ReplicaState(self.url, readable=False, why=error.message)
+            return ReplicaState(self.url, readable=False, why=self._session.why(error))
         members = {one.name.key for one in read.members if one.is_enabled}
         ours = [one for one in read.points if one.parent in members]
         return ReplicaState(

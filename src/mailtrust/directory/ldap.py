@@ -80,7 +80,9 @@ class LdapReplica:
         try:
             before, found = await self._session.do(work)
         except DirectoryUnavailable as error:
-            return [ReplicaSighting(one, self.url, None, now, error.message) for one in asked or ()]
+            return [
+                ReplicaSighting(one, self.url, None, now, self._session.why(error)) for one in asked or ()
+            ]
         if asked is None:
             self._looked_at = before
         seen = seen_by(before)
@@ -139,7 +141,7 @@ class LdapReplica:
         try:
             entries = await self._session.do(work)
         except DirectoryUnavailable as error:
-            return ReplicaState(self.url, readable=False, why=error.message)
+            return ReplicaState(self.url, readable=False, why=self._session.why(error))
         counts = [len(standard.values(one)) for one in entries]
         moments = (standard.changed_at(one) for one in entries)
         return ReplicaState(

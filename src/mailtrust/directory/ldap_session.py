@@ -68,6 +68,13 @@ class Session:
             return str(where)
         return where.host if where.port in _USUAL_PORTS else f"{where.host}:{where.port}"
 
+    def why(self, error: DirectoryUnavailable) -> str:
+        """What stopped us, to stand behind the server's name: without that name in front."""
+        for name in (str(self._place), self.url):
+            if error.message.startswith(name):
+                return error.message[len(name) :].lstrip(": ")
+        return error.message
+
     async def do(self, work: Callable[[Wire], Awaitable[_Result]]) -> _Result:
         """The result of *work* within the time-out.  Raises: DirectoryUnavailable, PublishRefused."""
         try:

@@ -190,4 +190,4 @@ def _sighting(server: ServerName, endpoint: Endpoint, seen: Seen, now: datetime)
 
 
 def _seconds(seconds: float) -> str:
-    return f"{max(seconds, 0):.3g} s"
+    return f"{max(round(seconds, 1), 0.1):g} s"
