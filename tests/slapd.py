@@ -14,7 +14,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,6 +96,10 @@ class Server(Slapd):
         os.kill(self.process.pid, signal.SIGCONT)
 
 
+Way = Callable[[Server, Server], str]
+"""Where the first finds the second, to copy from it."""
+
+
 @contextmanager
 def started(
     folder: Path,
@@ -104,12 +108,13 @@ def started(
     extra: str = "",
     first: str = "",
     environment: Mapping[str, str] | None = None,
+    way: Way | None = None,
 ) -> Iterator[tuple[Server, ...]]:
     """
     Servers that answer; stopped in the end, frozen or not.
 
     *extra* lines go into each server's database section, such as ``sizelimit 10``; *first* ones stand before
-    it, for the whole server.
+    it, for the whole server.  *way* is where one of them finds another that it copies from, if not directly.
     """
     authority(folder)
     servers = [
@@ -125,7 +130,7 @@ def started(
         for number in range(1, count + 1)
     ]
     for one in servers:
-        one.configure(_configuration(one, servers))
+        one.configure(_configuration(one, servers, way or _directly))
     servers[0].load(_TREE.encode())
     for other in servers[1:]:
         shutil.copytree(servers[0].folder / "db", other.folder / "db", dirs_exist_ok=True)
@@ -166,7 +171,11 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - slapd and OpenSSL look at the real clock
 
 
-def _configuration(server: Server, servers: list[Server]) -> str:
+def _directly(reader: Server, source: Server) -> str:
+    return source.ldap
+
+
+def _configuration(server: Server, servers: list[Server], way: Way) -> str:
     general = f"""\
 {server.first}
 include /etc/ldap/schema/cosine.schema
@@ -182,7 +191,7 @@ access to dn.onelevel="{SERVERS}" attrs=userCertificate
 access to * by dn.exact="{_COPIES}" read by users read by anonymous auth
 {server.extra}
 """
-    providers = {one.number: one.ldap for one in servers if one is not server}
+    providers = {one.number: way(server, one) for one in servers if one is not server}
     return configuration(
         server, BASE, Copier(_COPIES, PASSWORD), providers, general=general, database=database
     )

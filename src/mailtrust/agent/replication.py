@@ -7,6 +7,7 @@ that a certificate was written, to the look that found it at a replica where the
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Published, ReplicaSighting, View
 from mailtrust.core.policy import Policy
+from mailtrust.errors import StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def subject(view: View, server: ServerName, policy: Policy, now: datetime) -> Ce
 
 @dataclass(slots=True)
 class Arrivals:
-    """Measures, look by look, how long a certificate takes to arrive."""
+    """Measures, look by look, how long a certificate takes to arrive; and where it is, goes on record."""
 
     server: ServerName
     leaf: Certificate
@@ -66,8 +68,11 @@ class Arrivals:
     _absent: set[str] = field(default_factory=set)
 
     def see(self, view: View, now: datetime) -> None:
-        """Another look was made."""
-        for look in view.replicas(self.server):
+        """Another look was made.  Never raises: it must not fail for want of a diary."""
+        looks = view.replicas(self.server)
+        with suppress(StoreUnavailable):
+            self.journal.record_seen(looks, now)
+        for look in looks:
             held = look.publication(self.leaf.pin)
             if held is None and look.found is not None:
                 self._absent.add(look.place)
