@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -298,7 +299,9 @@ async def test_publishing_twice_changes_nothing(replica: Replica) -> None:
 
     await replica.publish(HUB1, leaf.der, NOON + minutes(5), [ENDPOINT])
 
-    assert await entry(replica) == before
+    # How far it has seen is about all entries: a domain controller also writes by itself.
+    after = replace(await entry(replica), seen=before.seen)
+    assert after == before
 
 
 async def test_publishing_without_listeners_leaves_them_and_with_others_replaces_them(
