@@ -22,7 +22,7 @@ from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.base import Changed, Prepared, ReplicaState
 from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
-from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry, try_value
+from mailtrust.directory.ldap_rights import is_shown, no_server, try_anonymously, try_entry, try_value
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
 from mailtrust.directory.rights import Deed, Trial
@@ -139,7 +139,7 @@ class LdapReplica:
             entries = await self._session.do(work)
         except DirectoryUnavailable as error:
             return ReplicaState(self.url, readable=False, why=error.message)
-        counts = [len(standard.values(one)) for one in entries]
+        counts = [len({value.der for value in standard.values(one)}) for one in entries]
         moments = (standard.changed_at(one) for one in entries)
         return ReplicaState(
             self.url,
@@ -181,7 +181,7 @@ class LdapReplica:
         tried = await self._session.do(work)
         wanted = Present(standard.CERTIFICATE)
         nobody = await try_anonymously(
-            self.url, self._settings, self._base, wanted, standard.WRITTEN, self._timeout
+            self.url, self._settings, self._base, wanted, standard.CERTIFICATE, self._timeout
         )
         return (*tried, nobody)
 
@@ -255,7 +255,13 @@ class LdapReplica:
         base = str(self._base)
         search = Search(base, Scope.ONE_LEVEL, wanted, standard.ATTRIBUTES)
         async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
-            return [one async for one in entries]
+            found = [one async for one in entries]
+        if not found and not await is_shown(wire, self._base, self._timeout):
+            raise DirectoryUnavailable(
+                f"{self.url} shows no entry {base}: it is not there, or this account may not see it",
+                hint="check directory.base, and that this account may read that entry and those below it",
+            )
+        return found
 
     def _name(self, server: ServerName) -> Name:
         return self._base.child("cn", server)
