@@ -62,6 +62,16 @@ def server_of(entry: Entry) -> ServerName | None:
         return None
 
 
+def by_server(entries: Iterable[Entry], base: Name) -> dict[ServerName, Entry]:
+    """The entries that are a server's, directly below *base*."""
+    # A second cn, or another attribute in the name, must not make an entry somebody else's.
+    pairs = ((server_of(one), one) for one in entries)
+    return {
+        server: one for server, one in pairs
+        if server is not None and names.parse(one.name).is_same(base.child("cn", server))
+    }  # fmt: skip
+
+
 def values(entry: Entry | None) -> tuple[Value, ...]:
     """Every published value, parsable or not."""
     attributes = entry.attributes if entry else {}
