@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that tests ask for a second opinion, where it may: as root or with sudo that asks for no
-# password, and with apt-get.  Only missing ones; no service is started, and Samba's will not start with the machine
-# either; no other package is removed or configured.
+# password, and with apt-get.  Only missing ones; no service is started, Samba's will not start with the machine
+# either, and its kernel is not tuned for 389 DS; no other package is removed or configured.
 # Otherwise it names what is left out; under CI=true a missing program is a failure, or nobody would notice.
 # SYSTEM_PACKAGES=no installs nothing.
 set -eu
@@ -16,6 +16,9 @@ ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
 chromium:chromium:the page as a browser shows it
 slapd:slapd:the conversations with another LDAP server
+ns-slapd:389-ds-base:the conversations with 389 Directory Server
+certutil:libnss3-tools:the conversations with 389 Directory Server
+dsconf:python3-lib389:the page on 389 Directory Server, followed
 ldapsearch:ldap-utils:the second opinion on what an LDAP server holds
 ip:iproute2:the tests in a network of their own
 samba:samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind:the tests with domain controllers
@@ -94,6 +97,11 @@ new_services=
 for one in samba-ad-dc smbd nmbd winbind; do
     [ -e "/lib/systemd/system/$one.service" ] || new_services="$new_services $one"
 done
+# Nor may 389 DS set the kernel's limits when the machine starts: a file of that name in /etc counts instead.
+tuning=sysctl.d/70-dirsrv.conf
+case " $* " in *" 389-ds-base "*)
+    [ -e "/usr/lib/$tuning" ] || [ -e "/etc/$tuning" ] || ln -s /dev/null "/etc/$tuning"
+esac
 # --no-remove: Postfix would push out another mail server that is installed here.
 apt-get install -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=120 "$@" < /dev/null
 for one in $new_services; do

@@ -62,6 +62,19 @@ def test_whoever_may_make_no_entry_gets_what_an_administrator_can_add(
     assert (desk.folder / "mailtrust.toml").exists()
 
 
+def test_a_server_without_an_entry_is_not_told_that_its_rights_are_right(
+    desk: Desk, servers: tuple[Server, ...]
+) -> None:
+    """They could not be tried, and it cannot publish."""
+    desk.must(*begin(desk, servers, slapd.MX1))
+
+    ran = desk.type("directory", "check", "--yes")
+
+    assert ran.code == 1
+    assert "the entry is not there" in ran.out
+    assert "writes its own entry" not in ran.out
+
+
 def test_a_directory_that_does_not_answer_costs_the_entry_and_not_the_configuration(
     desk: Desk, servers: tuple[Server, ...]
 ) -> None:

@@ -33,7 +33,7 @@ from mailtrust.directory.replicate import replicate_once
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import names
-from tests import slapd
+from tests import ds389, slapd
 from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der, half_readable, minutes
 from tests.programs import needs
 from tests.samba.controller import BASE
@@ -44,6 +44,7 @@ __all__ = ["forest", "forest_at_rest"]
 
 POLL = timedelta(milliseconds=20)
 QUIET = 10 * POLL.total_seconds()
+LdapServer = slapd.Server | ds389.Server
 JUNK = half_readable()[0]
 """No directory refuses it, and we cannot read it."""
 
@@ -110,7 +111,7 @@ class Ldap:
     keeps_moments = False
     takes_anything = False
 
-    def __init__(self, servers: tuple[slapd.Server, ...], name: str) -> None:
+    def __init__(self, servers: tuple[LdapServer, ...], name: str) -> None:
         self._server, *self._others = servers
         self._base = names.parse(slapd.BASE).child("ou", name)
         self.opened: list[Replica] = []
@@ -127,7 +128,7 @@ class Ldap:
     async def spread(self) -> None:
         """They do so at once."""
 
-    def _opened(self, server: slapd.Server) -> Replica:
+    def _opened(self, server: LdapServer) -> Replica:
         self.opened.append(LdapReplica(server.ldaps, self._settings, timeout=timedelta(seconds=10)))
         return self.opened[-1]
 
@@ -151,6 +152,16 @@ class Ldap:
     def _settings(self) -> LdapSettings:
         password = slapd.password_file(self._server.folder)
         return LdapSettings(self._base, Password(slapd.ADMIN, password), self._server.ca_file)
+
+
+class Ds389(Ldap):
+    """The same of two real 389 Directory Servers, which look at no value of `userCertificate`."""
+
+    takes_anything = True
+
+    def take_away(self) -> None:
+        """Make it unreadable, at once: to stop in good order takes seconds."""
+        self._server.kill()
 
 
 class ActiveDirectory:
@@ -213,6 +224,7 @@ class ActiveDirectory:
 BACK_ENDS = (
     "sqlite",
     pytest.param("ldap", marks=[needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]),
+    pytest.param("389", marks=[ds389.needs_ds389, pytest.mark.xdist_group("389")]),
     pytest.param("ad", marks=needs_forest),
 )
 REMEMBERING, FORGETTING = BACK_ENDS[:1], BACK_ENDS[1:]
@@ -228,6 +240,12 @@ def openldap() -> Iterator[tuple[slapd.Server, ...]]:
         yield servers
 
 
+@pytest.fixture(scope="module")
+def ds389_servers() -> Iterator[tuple[ds389.Server, ...]]:
+    with tempfile.TemporaryDirectory(prefix="mt-") as folder, ds389.started(Path(folder), 2) as servers:
+        yield servers
+
+
 @pytest.fixture(params=BACK_ENDS)
 async def back_end(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BackEnd]:
     made: BackEnd
@@ -236,6 +254,9 @@ async def back_end(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
             made = Sqlite(tmp_path)
         case "ldap":
             made = Ldap(request.getfixturevalue("openldap"), f"test {next(_numbers)}")
+            await made.begin()
+        case "389":
+            made = Ds389(request.getfixturevalue("ds389_servers"), f"test {next(_numbers)}")
             await made.begin()
         case _:
             made = ActiveDirectory(request.getfixturevalue("forest"), next(_numbers))

@@ -45,30 +45,33 @@ async def pull(site: Site, server: ServerName, *, dry_run: bool = False) -> tupl
     withdrawn = {fingerprint for fingerprint, _ in site.journal.history().withdrawn(server)}
     results = []
     for look in view.values():
-        for leaf, source in _lacking(look, view):
+        for leaf, held in _lacking(look, view):
             if leaf.fingerprint not in withdrawn:
-                results.append(await _pull(site, look.place, leaf, source, server, dry_run=dry_run))
+                results.append(await _pull(site, look.place, leaf, held, server, dry_run=dry_run))
     return tuple(results)
 
 
-def _lacking(look: ReplicaSighting, view: Mapping[str, ReplicaSighting]) -> Sequence[tuple[Certificate, str]]:
-    """What others publish and it does not, each with a place where it stands."""
+def _lacking(
+    look: ReplicaSighting, view: Mapping[str, ReplicaSighting]
+) -> Sequence[tuple[Certificate, ReplicaSighting]]:
+    """What others publish and it does not, each with a look that found it."""
     held = {one.certificate.fingerprint for one in look.found or ()}
-    missing: dict[Certificate, str] = {}
+    missing: dict[Certificate, ReplicaSighting] = {}
     for other in view.values():
         for one in other.found or ():
             if one.certificate.fingerprint not in held:
-                missing.setdefault(one.certificate, other.place)
+                missing.setdefault(one.certificate, other)
     return tuple(missing.items())
 
 
 async def _pull(
-    site: Site, place: str, leaf: Certificate, source: str, server: ServerName, *, dry_run: bool
+    site: Site, place: str, leaf: Certificate, held: ReplicaSighting, server: ServerName, *, dry_run: bool
 ) -> Pulled:
     replica, found = site.directory.replica(place), site.directory.discovery
     if not isinstance(replica, AdReplica) or found is None:
         why = "this kind of directory fetches no single entry; its replication has to be mended"
-        return Pulled(place, leaf, source, done=False, why=why, commands=_usual(site, place))
+        return Pulled(place, leaf, held.place, done=False, why=why, commands=_usual(site, place, held))
+    source = held.place
     here, there = (found.found.controllers.get(url) for url in (place, source))
     if here is None or there is None:
         return Pulled(
@@ -91,8 +94,11 @@ def _commands(here: Controller, there: Controller, entry: str) -> tuple[str, ...
     return windows, samba
 
 
-def _usual(site: Site, place: str) -> tuple[str, ...]:
+def _usual(site: Site, place: str, held: ReplicaSighting) -> tuple[str, ...]:
     if not site.policy.replicates_itself:
         return ("mailtrust directory replicate --once",)
+    if held.changed is None:
+        # OpenLDAP numbers its changes for everybody to see, 389 DS does not.
+        return (f"dsconf {held.place} replication monitor",)
     base = site.config.directory.base
     return (f"ldapsearch -H {place} -s base -b '{base}' contextCSN", "systemctl restart slapd")

@@ -63,7 +63,8 @@ def check(
             return await try_rights(site, replica=replica, neighbour=other, anonymous_may_read=anonymous)
 
     judged = asyncio.run(run())
-    right = all(one.is_right for one in judged if one.is_right is not None)
+    # Whatever else could not be tried may be as it should; a server that cannot publish is not.
+    right = all(one.is_right or (one.is_right is None and not one.should) for one in judged)
     if json_output:
         emit({
             "schema": CHECK_RIGHTS_SCHEMA, "replica": place, "right": right,

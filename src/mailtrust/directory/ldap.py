@@ -21,14 +21,14 @@ from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.base import Changed, Prepared, ReplicaState
-from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
-from mailtrust.directory.ldap_rights import no_server, try_anonymously, try_entry, try_value
+from mailtrust.directory.ldap_changes import Cookie, Mark, cookie, seen_by, shown, told
+from mailtrust.directory.ldap_rights import is_shown, no_server, try_anonymously, try_entry, try_value
 from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, overtaken
 from mailtrust.directory.ldap_wire import Wire
 from mailtrust.directory.pauses import pauses
 from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
-from mailtrust.ldap import controls, names
+from mailtrust.ldap import controls
 from mailtrust.ldap.filters import Equal, Filter, Or, Present
 from mailtrust.ldap.names import Name
 from mailtrust.ldap.requests import Add, Change, Modify, Scope, Search
@@ -58,7 +58,7 @@ class LdapReplica:
         self._settings = settings
         self._base = settings.base
         self._timeout = timeout
-        self._looked_at: Mark | None = None
+        self._looked_at: Mark = None
         self._tells = True
 
     @property
@@ -70,11 +70,9 @@ class LdapReplica:
         """One sighting per server, as `Replica.look` has it; all are read page by page."""
         asked = None if servers is None else tuple(servers)
 
-        async def work(wire: Wire) -> tuple[Mark | None, dict[ServerName, Entry]]:
+        async def work(wire: Wire) -> tuple[Cookie | None, dict[ServerName, Entry]]:
             # First, so that what changes while we read is told of afterwards, and what arrives is not lost.
-            before = (
-                await self._mark_by(wire) if asked is None else await cookie(wire, self._base, self._timeout)
-            )
+            before = await cookie(wire, self._base, self._timeout)
             return before, await self._entries(wire, asked)
 
         try:
@@ -84,7 +82,7 @@ class LdapReplica:
                 ReplicaSighting(one, self.url, None, now, self._session.why(error)) for one in asked or ()
             ]
         if asked is None:
-            self._looked_at = before
+            self._looked_at = before if before and self._tells else shown(found.values())
         seen = seen_by(before)
         return [
             standard.sighting(one, found.get(one), self.url, now, seen)
@@ -142,7 +140,7 @@ class LdapReplica:
             entries = await self._session.do(work)
         except DirectoryUnavailable as error:
             return ReplicaState(self.url, readable=False, why=self._session.why(error))
-        counts = [len(standard.values(one)) for one in entries]
+        counts = [len({value.der for value in standard.values(one)}) for one in entries]
         moments = (standard.changed_at(one) for one in entries)
         return ReplicaState(
             self.url,
@@ -184,7 +182,7 @@ class LdapReplica:
         tried = await self._session.do(work)
         wanted = Present(standard.CERTIFICATE)
         nobody = await try_anonymously(
-            self.url, self._settings, self._base, wanted, standard.WRITTEN, self._timeout
+            self.url, self._settings, self._base, wanted, standard.CERTIFICATE, self._timeout
         )
         return (*tried, nobody)
 
@@ -194,16 +192,17 @@ class LdapReplica:
 
         One that cannot be asked is asked less and less often, up to `pauses.LONGEST`.
         """
-        known: Mark = self._looked_at or await self._mark()
+        known: Mark = await self._mark() if self._looked_at is None else self._looked_at
         waits = pauses(every)
         while True:
             wire: Wire | None = None
             try:
-                wire = await self._session.wire()
-                async with aclosing(told(wire, self._base, known)) as changes:
-                    async for mark_after, changed in changes:
-                        known = mark_after
-                        yield changed
+                if self._tells:
+                    wire = await self._session.wire()
+                    async with aclosing(told(wire, self._base, known, self._timeout)) as changes:
+                        async for mark_after, changed in changes:
+                            known = mark_after
+                            yield changed
             except DirectoryUnavailable:
                 # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
                 # All else is seen in the next mark, which is then a reason.
@@ -243,7 +242,8 @@ class LdapReplica:
             return error.message
 
     async def _mark_by(self, wire: Wire) -> Mark:
-        return await mark(wire, self._base, self._timeout, tells=self._tells)
+        numbered = await cookie(wire, self._base, self._timeout) if self._tells else None
+        return numbered or shown((await self._entries(wire, None)).values())
 
     async def _entry(self, wire: Wire, server: ServerName) -> Entry | None:
         return (await self._entries(wire, (server,))).get(server)
@@ -256,18 +256,19 @@ class LdapReplica:
             found = await self._all(wire, Or(tuple(Equal("cn", one.encode()) for one in asked)))
         else:
             found = []
-        # A second cn, or another attribute in the name, must not make an entry somebody else's.
-        pairs = ((standard.server_of(one), one) for one in found)
-        return {
-            server: one for server, one in pairs
-            if server is not None and names.parse(one.name).is_same(self._name(server))
-        }  # fmt: skip
+        return standard.by_server(found, self._base)
 
     async def _all(self, wire: Wire, wanted: Filter) -> list[Entry]:
         base = str(self._base)
         search = Search(base, Scope.ONE_LEVEL, wanted, standard.ATTRIBUTES)
         async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
-            return [one async for one in entries]
+            found = [one async for one in entries]
+        if not found and not await is_shown(wire, self._base, self._timeout):
+            raise DirectoryUnavailable(
+                f"{self.url} shows no entry {base}: it is not there, or this account may not see it",
+                hint="check directory.base, and that this account may read that entry and those below it",
+            )
+        return found
 
     def _name(self, server: ServerName) -> Name:
         return self._base.child("cn", server)

@@ -23,6 +23,7 @@ _HINTS: dict[int, str] = {
     Code.BUSY: "try again later",
     Code.UNAVAILABLE: "try again later",
     Code.SIZE_LIMIT_EXCEEDED: "read it page by page, or raise the server's limit for this account",
+    Code.ADMIN_LIMIT_EXCEEDED: "raise what the server may look through for this account",
     Code.CONFIDENTIALITY_REQUIRED: "use ldaps://",
     Code.STRONGER_AUTH_REQUIRED: "use ldaps://",
     Code.AUTH_METHOD_NOT_SUPPORTED: "does the server know the certificate, and ask for it?",

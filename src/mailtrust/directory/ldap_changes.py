@@ -2,13 +2,17 @@
 Whether anything changed below an entry of an LDAP directory.
 
 A *mark* is what a look is compared with later.  An OpenLDAP server with the overlay ``syncprov`` keeps one
-by itself: ``contextCSN``, the number of the latest change by each writer; from there it tells every change
-as it happens (RFC 4533).  Elsewhere the mark is each entry's name and number, read again and again.
+by itself: ``contextCSN``, the number of the latest change by each writer.  Elsewhere the mark is what was
+seen, whole: a stamp of whole seconds, as 389 DS has it, is the same after two changes in one second.
+
+A server that knows RFC 4533 tells every change as it happens: OpenLDAP from its mark on, another one after it
+has told once more what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +21,7 @@ from mailtrust.core.model.replication import Seen
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.base import Changed
 from mailtrust.directory.ldap_wire import Wire
-from mailtrust.errors import BadInput
+from mailtrust.errors import BadInput, DirectoryUnavailable
 from mailtrust.ldap import names, syncrepl
 from mailtrust.ldap.names import Name
 from mailtrust.ldap.requests import Scope, Search
@@ -25,49 +29,58 @@ from mailtrust.ldap.responses import Entry, Intermediate, Response, Result
 from mailtrust.ldap.results import Code
 from mailtrust.ldap.syncrepl import Fate, NewCookie, PhaseEnds, Several
 
-_STAMPS = ("entryUUID", "entryCSN", "modifyTimestamp")
-
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """The mark of a server that tells changes."""
+    """The mark of a server that numbers its changes."""
 
     value: bytes
 
 
-Numbers = frozenset[tuple[object, ...]]
-Mark = Cookie | Numbers | str
-"""A text says why there is none."""
+Shown = frozenset[int]
+"""The mark of another one: of each entry that publishes a number, which holds in this process."""
+Mark = Cookie | Shown | str | None
+"""A text says why there is none; None: only another look makes one."""
 
 
-async def mark(wire: Wire, base: Name, timeout: timedelta, *, tells: bool = True) -> Mark:
-    """
-    How things stand below *base*; without *tells*, by each entry whatever the server offers.
-
-    Raises: DirectoryUnavailable.
-    """
-    told = await cookie(wire, base, timeout) if tells else None
-    if told is not None:
-        return told
-    search = Search(str(base), Scope.ONE_LEVEL, attributes=_STAMPS)
-    async with aclosing(wire.stream(search, timeout=timeout)) as entries:
-        return frozenset([(one.name, *map(one.values, _STAMPS)) async for one in entries])
+def shown(entries: Iterable[Entry]) -> Shown:
+    """The mark that these entries make together."""
+    return frozenset(_number(one) for one in entries if standard.values(one))
 
 
-def seen_by(mark: Mark | None) -> Seen:
+def _number(entry: Entry) -> int:
+    held = ((attribute, frozenset(values)) for attribute, values in entry.attributes.items())
+    return hash((entry.name, frozenset(held)))
+
+
+def seen_by(mark: Mark) -> Seen:
     """How far a server with that mark has seen of each writer; empty where it does not tell."""
     return syncrepl.seen(mark.value) if isinstance(mark, Cookie) else {}
 
 
-async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[tuple[Mark, Changed], None]:
+async def told(
+    wire: Wire, base: Name, known: Mark, timeout: timedelta
+) -> AsyncGenerator[tuple[Mark, Changed], None]:
     """
     The mark after each change since *known*, and whose entry changed, as the server tells them.
 
-    Ends at once where it tells none.  Raises: DirectoryUnavailable.
+    Ends at once where *known* is no mark of what is there; *timeout* is for telling once more what
+    there is.  Raises: DirectoryUnavailable, also where the server tells no changes.
     """
-    if not isinstance(known, Cookie):
-        return
-    value, names_present = known.value, False
+    match known:
+        case Cookie():
+            changes = _told_since(wire, base, known.value)
+        case frozenset():
+            changes = _told_anew(wire, base, known, timeout)
+        case _:
+            return
+    async with aclosing(changes):
+        async for change in changes:
+            yield change
+
+
+async def _told_since(wire: Wire, base: Name, value: bytes) -> AsyncGenerator[tuple[Mark, Changed], None]:
+    names_present = False
     search = Search(str(base), Scope.ONE_LEVEL, attributes=("entryCSN",))
     watch = wire.watch(search, [syncrepl.sync(cookie=value)], also=(Code.E_SYNC_REFRESH_REQUIRED,))
     async with aclosing(watch) as responses:
@@ -76,6 +89,38 @@ async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[tuple[Mark
             value = syncrepl.merged(value, new) if new else value
             if changed:
                 yield Cookie(value), _whose(response)
+
+
+async def _told_anew(
+    wire: Wire, base: Name, known: Shown, timeout: timedelta
+) -> AsyncGenerator[tuple[Mark, Changed], None]:
+    # The cookies of 389 DS are not kept: version 2.3 sends ones that it refuses itself.
+    search = Search(str(base), Scope.ONE_LEVEL, attributes=standard.ATTRIBUTES)
+    async with aclosing(wire.watch(search, [syncrepl.sync()])) as responses:
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                entries = await _all_there_is(responses)
+        except TimeoutError as error:
+            # 389 DS says nothing more, not even that there was more than its limit.
+            raise DirectoryUnavailable(f"{wire.url} does not come to the end of what there is") from error
+        if shown(standard.by_server(entries, base).values()) != known:
+            yield None, None
+        async for response in responses:
+            if _news(response, names_present=False)[1]:
+                yield None, _whose(response)
+
+
+async def _all_there_is(responses: AsyncIterator[Response]) -> list[Entry]:
+    entries: list[Entry] = []
+    async for response in responses:
+        match response.answer:
+            case Entry() as entry:
+                entries.append(entry)
+            case Intermediate() as message:
+                match syncrepl.news(message):
+                    case PhaseEnds(refreshed=True):
+                        break
+    return entries
 
 
 def _whose(response: Response) -> Changed:
@@ -106,7 +151,7 @@ def _news(response: Response, *, names_present: bool) -> tuple[bytes | None, boo
 
 
 async def cookie(wire: Wire, base: Name, timeout: timedelta) -> Cookie | None:
-    """The mark of a server that tells changes; None of another one.  Raises: DirectoryUnavailable."""
+    """The mark of a server that numbers its changes; None of another one.  Raises: DirectoryUnavailable."""
     root = await _read(wire, Name(), ("namingContexts", "supportedControl"), timeout)
     if root is None or syncrepl.SYNC_REQUEST.encode() not in root.values("supportedControl"):
         return None

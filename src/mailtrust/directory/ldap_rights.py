@@ -14,16 +14,29 @@ from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap.filters import Filter
 from mailtrust.ldap.names import Name
-from mailtrust.ldap.requests import Change, How, Scope, Search
-from mailtrust.ldap.responses import Response, Result
+from mailtrust.ldap.requests import NO_ATTRIBUTES, Change, How, Scope, Search
+from mailtrust.ldap.responses import Entry, Response, Result
 from mailtrust.ldap.results import Code
 
 _NOT_THERE = (Code.NO_SUCH_OBJECT,)
+_ANSWERED = (Code.NO_SUCH_OBJECT, Code.SIZE_LIMIT_EXCEEDED, Code.ADMIN_LIMIT_EXCEEDED)
+_UNSEEN = "the entry is not there, or this account may not see it"
 
 
 def no_server() -> ServerName:
     """A name that no server can have (RFC 2606)."""
     return ServerName(f"mailtrust-check-{secrets.token_hex(4)}.invalid")
+
+
+async def is_shown(wire: Wire, entry: Name, timeout: timedelta) -> bool:
+    """
+    True if the entry is there and this account may see it.
+
+    A server may say "no such entry" of another one, or give an empty answer (389 DS).
+    Raises: DirectoryUnavailable.
+    """
+    search = Search(str(entry), Scope.BASE, attributes=(NO_ATTRIBUTES,))
+    return bool(await wire.search(search, timeout=timeout, also=_NOT_THERE))
 
 
 async def try_value(
@@ -33,8 +46,14 @@ async def try_value(
 
     async def work() -> str:
         add, delete = Change(How.ADD, attribute, (value,)), Change(How.DELETE, attribute, (value,))
-        done = await wire.modify(str(entry), add, delete, timeout=timeout, also=_NOT_THERE)
-        return "the entry is not there, or this account may not see it" if _is_missing(done) else ""
+        try:
+            done = await wire.modify(str(entry), add, delete, timeout=timeout, also=_NOT_THERE)
+        except PublishRefused:
+            # 389 DS refuses what is not there in the same words as what is forbidden.
+            if not await is_shown(wire, entry, timeout):
+                return _UNSEEN
+            raise
+        return _UNSEEN if _is_missing(done) else ""
 
     return await _tried(deed, entry, work)
 
@@ -65,12 +84,14 @@ async def try_anonymously(
     try:
         async with await Wire.open(url, ca_file=settings.ca_file, timeout=timeout) as wire:
             search = Search(str(base), Scope.SUBTREE, wanted, (attribute,), size_limit=1)
-            answered = (Code.NO_SUCH_OBJECT, Code.SIZE_LIMIT_EXCEEDED)
-            found = await wire.search(search, timeout=timeout, also=answered)
+            *found, done = await wire.ask(search, timeout=timeout, also=_ANSWERED)
     except DirectoryUnavailable as error:
         # Some refuse to let nobody in, some to let nobody read: to us it is the same.
         return Trial(deed, str(base), allowed=False, why=error.message)
-    shown = any(one.attributes for one in found)
+    shown = any(isinstance(one.answer, Entry) and one.answer.attributes for one in found)
+    if not shown and isinstance(done.answer, Result) and done.answer.code == Code.ADMIN_LIMIT_EXCEEDED:
+        # 389 DS looked through too many entries to find the first one that nobody may read.
+        return Trial(deed, str(base), allowed=None, why=f"the directory answered {done.answer}")
     return Trial(deed, str(base), allowed=shown, why="" if shown else "it shows nothing")
 
 

@@ -27,7 +27,7 @@ from mailtrust.ldap.requests import Change, How
 from mailtrust.ldap.responses import Entry
 
 CERTIFICATE = "userCertificate"
-# RFC 4523 section 2.1: it is asked for, written and sent with ;binary, whatever the server keeps.
+# RFC 4523 section 2.1: it is written with ;binary, whatever the server keeps.
 WRITTEN = "userCertificate;binary"
 _LISTENER = "labeledURI"
 _NUMBER = "entryCSN"
@@ -37,8 +37,13 @@ _CLASSES = ("device", "pkiUser", "labeledURIObject")
 _AUXILIARY = _CLASSES[1:]
 _SCHEME = "smtp://"
 
-ATTRIBUTES = (_CLASS, WRITTEN, CERTIFICATE, _LISTENER, *_STAMPS)
-"""What to ask for; the stamps are operational, and sent only when they are named."""
+ATTRIBUTES = (_CLASS, CERTIFICATE, _LISTENER, *_STAMPS)
+"""
+What to ask for; the stamps are operational, and sent only when they are named.
+
+Certificates are asked for by the plain name alone, which finds them with ;binary and without: 389 DS keeps
+the two apart, and sends what is asked for under two names twice.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,16 @@ def server_of(entry: Entry) -> ServerName | None:
         return server_name(names.parse(entry.name).leaf)
     except BadInput:
         return None
+
+
+def by_server(entries: Iterable[Entry], base: Name) -> dict[ServerName, Entry]:
+    """The entries that are a server's, directly below *base*."""
+    # A second cn, or another attribute in the name, must not make an entry somebody else's.
+    pairs = ((server_of(one), one) for one in entries)
+    return {
+        server: one for server, one in pairs
+        if server is not None and names.parse(one.name).is_same(base.child("cn", server))
+    }  # fmt: skip
 
 
 def values(entry: Entry | None) -> tuple[Value, ...]:
