@@ -17,7 +17,6 @@ from mailtrust.ldap.metadata import (
     attribute_key,
     certificate_in,
     cursors,
-    has_seen,
     stamps,
     worded_stamp,
 )
@@ -96,21 +95,6 @@ def test_damaged_stamps_are_refused(blob: bytes, why: str) -> None:
     """Reading none out of them would be taken for: never written."""
     with pytest.raises(BadInput, match=why):
         stamps(blob)
-
-
-def test_the_same_value_has_one_identity_on_every_controller() -> None:
-    here, there = Stamp(3, NOON, WRITER, 1234, 10), Stamp(3, NOON, WRITER, 1234, 99)
-
-    assert here.identity == there.identity
-    assert here.identity != Stamp(3, NOON, UUID(int=1), 1234, 10).identity
-
-
-def test_late_is_told_from_lost_by_what_was_seen() -> None:
-    stamp = Stamp(3, NOON, WRITER, 1234, 10)
-
-    assert not has_seen({WRITER: 1233}, stamp)
-    assert has_seen({WRITER: 1234}, stamp)
-    assert not has_seen({UUID(int=1): 9999}, stamp)
 
 
 def test_an_attributes_key_has_no_sign() -> None:

@@ -46,11 +46,6 @@ class Stamp:
     local_number: int
     """Its number here; it differs everywhere and says nothing about the value."""
 
-    @property
-    def identity(self) -> tuple[int, UUID, int]:
-        """Equal on two controllers that hold the same value."""
-        return self.version, self.writer, self.writer_number
-
 
 # The elements of one attribute's stamp as Windows words it (MS-DRSR 4.1.13.1.15), each on a line.
 _WORDED = tuple(
@@ -86,11 +81,6 @@ def cursors(blob: bytes) -> Cursors:
     """What ``replUpToDateVector`` of a naming context's head says was seen from others.  Raises BadInput."""
     records = _records(blob, _CURSORS, "replUpToDateVector")
     return {UUID(bytes_le=record[0]): record[1] for record in records}
-
-
-def has_seen(seen: Cursors, stamp: Stamp) -> bool:
-    """True if whoever saw that much has seen this write.  A controller does not list its own database."""
-    return seen.get(stamp.writer, -1) >= stamp.writer_number
 
 
 def attribute_key(number: bytes) -> int:
