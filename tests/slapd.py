@@ -160,12 +160,13 @@ def started(
     extra: str = "",
     first: str = "",
     environment: Mapping[str, str] | None = None,
+    entries: Path | None = None,
 ) -> Iterator[tuple[Server, ...]]:
     """
     Servers that answer; stopped in the end, frozen or not.
 
     *extra* lines go into each server's database section, such as ``sizelimit 10``; *first* ones stand at the
-    top, for the whole server.
+    top, for the whole server.  *entries* is a file with more of them, in LDIF.
     """
     ca_file = authority(folder)
     servers = []
@@ -178,6 +179,8 @@ def started(
     for one in servers:
         (one.folder / "slapd.conf").write_text(_configuration(one, servers), "utf-8")
     _load(servers[0], _TREE)
+    if entries is not None:
+        _load(servers[0], entries)
     for other in servers[1:]:
         shutil.copytree(servers[0].folder / "db", other.folder / "db", dirs_exist_ok=True)
     with ExitStack() as stack:
@@ -232,15 +235,15 @@ def _key(label: str) -> bytes:
     return make.a_key(label).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _load(server: Server, ldif: str) -> None:
+def _load(server: Server, ldif: str | Path) -> None:
     slapadd = program("slapadd")
     assert slapadd is not None
-    subprocess.run(
-        [slapadd, "-f", server.folder / "slapd.conf", "-w"],
-        input=ldif.encode(),
-        check=True,
-        capture_output=True,
-    )
+    words = [slapadd, "-f", server.folder / "slapd.conf", "-w"]
+    if isinstance(ldif, Path):
+        # Without asking after each entry whether the disk has it.
+        subprocess.run([*words, "-q", "-l", ldif], check=True, capture_output=True)
+    else:
+        subprocess.run(words, input=ldif.encode(), check=True, capture_output=True)
 
 
 def _configuration(server: Server, servers: list[Server]) -> str:
