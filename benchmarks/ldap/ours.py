@@ -1,7 +1,7 @@
 """
 What `benchmarks/ldap/run.py` measures of mailtrust, each in a process of its own.
 
-    python -m benchmarks.ldap.ours start|stream|trust URL CA_FILE PASSWORD_FILE SNAPSHOT_FILE
+    python -m benchmarks.ldap.ours start|stream|trust URL BASE ACCOUNT CA_FILE PASSWORD_FILE SNAPSHOT_FILE
 
 *start* is the program and its connection; *stream* reads every entry and keeps none; *trust* is what a hub
 does first: it looks at everybody, and its trust snapshot is on disk in the end.
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.ldap.organization import READER
 from mailtrust.core.model.server import ServerName
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.ldap import LdapReplica, LdapSettings
@@ -27,7 +26,6 @@ from mailtrust.ldap import names
 from mailtrust.ldap.filters import Present
 from mailtrust.ldap.requests import Scope, Search
 from mailtrust.transports.hub.trust import Trust
-from tests.slapd import SERVERS
 
 PATIENCE = timedelta(seconds=60)
 ME = ServerName("hub000000.example.test")
@@ -44,7 +42,7 @@ async def stream(url: str, settings: LdapSettings, _: Path) -> int:
     """How many certificates were read."""
     session = Session(url, settings, PATIENCE)
     wire = await session.wire()
-    search = Search(SERVERS, Scope.ONE_LEVEL, Present(standard.CERTIFICATE), standard.ATTRIBUTES)
+    search = Search(str(settings.base), Scope.ONE_LEVEL, Present(standard.CERTIFICATE), standard.VALUES)
     async with aclosing(wire.stream(search, timeout=PATIENCE)) as entries:
         count = 0
         async for entry in entries:
@@ -66,8 +64,8 @@ WORKS = {"start": start, "stream": stream, "trust": trust}
 
 
 def main() -> None:
-    work, url, ca_file, password_file, file = sys.argv[1:]
-    settings = LdapSettings(names.parse(SERVERS), Password(READER, Path(password_file)), Path(ca_file))
+    work, url, base, account, ca_file, password_file, file = sys.argv[1:]
+    settings = LdapSettings(names.parse(base), Password(account, Path(password_file)), Path(ca_file))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print("read", runner.run(WORKS[work](url, settings, Path(file))))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.fleet import Cost, measure
 from benchmarks.ldap.organization import READER
-from mailtrust.directory.ldap_standard import ATTRIBUTES, CERTIFICATE
+from mailtrust.directory.ldap_standard import CERTIFICATE, VALUES
 from tests import slapd
 
 AT_MOST, AT_MOST_MB = 3, 100
@@ -38,10 +38,10 @@ def _commands(folder: Path, server: slapd.Server) -> _Commands:
         *_TO_NOWHERE, "env", f"LDAPTLS_CACERT={server.ca_file}", "ldapsearch", "-x", "-o", "ldif-wrap=no",
         "-D", READER, "-y", bare, "-b", slapd.SERVERS, "-s", "one",
     ]  # fmt: skip
-    wanted = [f"({CERTIFICATE}=*)", *ATTRIBUTES]
+    wanted = [f"({CERTIFICATE}=*)", *VALUES]
     password = slapd.password_file(server.folder)
     ours = [sys.executable, "-m", "benchmarks.ldap.ours"]
-    where = [server.ldaps, server.ca_file, password, folder / "snapshot.json"]
+    where = [server.ldaps, slapd.SERVERS, READER, server.ca_file, password, folder / "snapshot.json"]
     return {
         "ldapsearch": [*search, "-H", server.ldaps, *wanted],
         "ldapsearch, pages": [*search, "-H", server.ldaps, "-E", "pr=500/noprompt", *wanted],

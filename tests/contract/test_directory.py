@@ -22,6 +22,7 @@ from mailtrust.clock import now
 from mailtrust.core.model.certificate import fingerprint_of
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.directory.ad import AdReplica
 from mailtrust.directory.base import Replica
 from mailtrust.directory.ldap import LdapReplica, LdapSettings
@@ -31,7 +32,18 @@ from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import names
 from tests import slapd
-from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der, half_readable, minutes
+from tests.make import (
+    AUTHORITY,
+    ENDPOINT,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    an_x509,
+    der,
+    half_readable,
+    minutes,
+)
 from tests.programs import needs
 from tests.samba.controller import BASE
 from tests.samba.fixtures import forest, forest_at_rest, needs_forest
@@ -525,3 +537,45 @@ async def ended(watch: AsyncIterator[None]) -> None:
     close = getattr(watch, "aclose", None)
     if close is not None:
         await close()
+
+
+async def test_a_column_has_the_keys_of_everybody_and_no_authoritys(back_end: BackEnd) -> None:
+    """So a trust snapshot is what looks at everybody would make of it."""
+    replica = back_end.replica
+    authority = a_certificate(HUB2, key="authority", extensions=AUTHORITY)
+    for server, value in (
+        (HUB1, a_certificate(HUB1, key="one").der),
+        (HUB1, a_certificate(HUB1, key="two").der),
+        (HUB2, a_certificate(HUB2, key="three").der),
+        (HUB2, authority.der),
+        (HUB2, JUNK),
+    ):
+        await replica.publish(server, value, NOON)
+
+    column = await replica.column(NOON)
+
+    assert column == Column.of(await replica.look(None, NOON))
+    assert sorted(column.servers.values()) == [HUB1, HUB1, HUB2]
+    assert authority.pin not in column.servers
+
+
+@remembering_only
+async def test_a_column_believes_nobody_by_a_compromised_key(replica: Replica) -> None:
+    leaf = a_certificate(key="stolen")
+    await replica.publish(HUB2, leaf.der, NOON)
+    await replica.withdraw_key(HUB1, leaf.pin, NOON)
+
+    column = await replica.column(NOON)
+
+    assert leaf.pin in column.withdrawn
+    assert column == Column.of(await replica.look(None, NOON))
+    assert leaf.pin not in column.believed()
+
+
+async def test_a_column_that_cannot_be_read_is_none(back_end: BackEnd) -> None:
+    """An empty one would cost the trust in everybody."""
+    back_end.take_away()
+
+    with pytest.raises(DirectoryUnavailable) as unavailable:
+        await back_end.replica.column(NOON)
+    assert unavailable.value.hint

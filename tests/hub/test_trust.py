@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.model.trust import Trusted
+from mailtrust.core.model.trust import Column, Trusted
+from mailtrust.errors import DirectoryUnavailable
 from mailtrust.transports.hub.trust import Trust
 from tests.hub.organization import Organization, Peer, held
 from tests.loopback import eventually
@@ -166,10 +167,12 @@ class Unreadable:
         self.gone = False
 
     async def look(self, servers: object, now: object) -> list[ReplicaSighting]:
-        return [] if self.gone else list(await self._before.replica.look(None, now))  # type: ignore[arg-type]
+        return [] if self.gone else list(await self._before.replica.look(servers, now))  # type: ignore[arg-type]
 
-    async def state(self) -> object:
-        return type("State", (), {"readable": not self.gone})()
+    async def column(self, now: datetime) -> Column:
+        if self.gone:
+            raise DirectoryUnavailable(f"{self.url} never answers")
+        return await self._before.replica.column(now)
 
     async def watch(self, every: object):  # type: ignore[no-untyped-def]
         await asyncio.Event().wait()
@@ -247,15 +250,15 @@ async def test_a_stranger_who_hangs_up_takes_nobody_elses_look_along(organizatio
     """Two share a look at the directory; it is not over because the one that caused it has gone."""
     home = Unreadable(organization)
     looking, go_on = asyncio.Event(), asyncio.Event()
-    look = home.look
+    column = home.column
 
-    async def slow(servers: object, now: object) -> list[ReplicaSighting]:
+    async def slow(now: datetime) -> Column:
         looking.set()
         await go_on.wait()
-        return await look(servers, now)
+        return await column(now)
 
     async with organization.hub(home=home) as hub1:
-        home.look = slow  # type: ignore[method-assign]
+        home.column = slow  # type: ignore[method-assign]
         async with Peer.meets(hub1.endpoint, STRANGER) as first:
             await first.says("NOOP")
             # Of the same second, so both wait for one look.
@@ -275,14 +278,14 @@ async def test_strangers_at_once_cost_one_look_at_the_directory(organization: Or
     """Else a stranger could make us hammer the directory."""
     looks = 0
     home = Unreadable(organization)
-    look = home.look
+    column = home.column
 
-    async def counted(servers: object, now: object) -> list[ReplicaSighting]:
+    async def counted(now: datetime) -> Column:
         nonlocal looks
         looks += 1
-        return await look(servers, now)
+        return await column(now)
 
-    home.look = counted  # type: ignore[method-assign]
+    home.column = counted  # type: ignore[method-assign]
     async with organization.hub(home=home) as hub1:
         started = looks
 
@@ -335,7 +338,11 @@ class Telling(Unreadable):
 
     async def look(self, servers: object, now: object) -> list[ReplicaSighting]:
         self.asked.append(servers)
-        return list(await self._before.replica.look(servers, now))  # type: ignore[arg-type]
+        return await super().look(servers, now)
+
+    async def column(self, now: datetime) -> Column:
+        self.asked.append(None)
+        return await super().column(now)
 
     async def watch(self, every: object):  # type: ignore[no-untyped-def]
         while True:

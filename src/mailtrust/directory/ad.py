@@ -21,6 +21,7 @@ from typing import TypeVar
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.core.sites import Controller, Forest
 from mailtrust.directory import ad_computers as computers
 from mailtrust.directory.ad_computers import Marks, Point
@@ -90,6 +91,15 @@ class AdReplica:
             return tuple(found.values())
         nothing = ReplicaSighting(ServerName(""), self.url, (), now, writer=read.writer, seen=read.seen)
         return [found.get(one) or replace(nothing, server=one) for one in asked]
+
+    async def column(self, now: datetime) -> Column:
+        """The keys that every server publishes; see `Replica.column`."""
+        read = await self._read(lambda reader: reader.contents(None))
+        self._looked_at = read.marks
+        found = computers.sightings(
+            read.members, read.others, read.points, self.url, now, read.seen, read.writer
+        )
+        return Column.of(found.values())
 
     async def publish(
         self,

@@ -17,8 +17,10 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
+from mailtrust.core.model.key_reader import KeyReader
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.base import Changed, ReplicaState
 from mailtrust.directory.ldap_changes import Mark, cookie, mark, seen_by, told
@@ -27,7 +29,7 @@ from mailtrust.directory.ldap_session import ATTEMPTS, LdapSettings, Session, ov
 from mailtrust.directory.ldap_wire import Wire
 from mailtrust.directory.rights import Deed, Trial
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
-from mailtrust.ldap import controls, names
+from mailtrust.ldap import controls
 from mailtrust.ldap.filters import Equal, Filter, Or, Present
 from mailtrust.ldap.names import Name
 from mailtrust.ldap.requests import Add, Change, Modify, Scope, Search
@@ -35,6 +37,7 @@ from mailtrust.ldap.responses import Entry, Result
 
 __all__ = ["LdapReplica", "LdapSettings"]
 
+_PUBLISHING = Present(standard.CERTIFICATE)
 _FEW = 50
 """Up to here servers are asked for by name; above, reading all of them costs less."""
 
@@ -87,6 +90,24 @@ class LdapReplica:
             standard.sighting(one, found.get(one), self.url, now, seen)
             for one in (sorted(found) if asked is None else asked)
         ]
+
+    async def column(self, now: datetime) -> Column:  # noqa: ARG002 - keys have no dates
+        """The keys that every server publishes, read page by page; see `Replica.column`."""
+
+        async def work(wire: Wire) -> tuple[Mark, Column]:
+            before = await self._mark_by(wire)
+            base = str(self._base)
+            search = Search(base, Scope.ONE_LEVEL, _PUBLISHING, standard.VALUES)
+            column, reader = Column(), KeyReader()
+            async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
+                async for one in entries:
+                    server = standard.server_below(one, base)
+                    if server is not None:
+                        column.add(server, standard.pins(one, server, reader))
+            return before, column
+
+        self._looked_at, column = await self._session.do(work)
+        return column
 
     async def publish(
         self,
@@ -163,9 +184,8 @@ class LdapReplica:
             return [*trials, await try_entry(wire, Deed.NEW, self._name(nobody), new, patience)]
 
         tried = await self._session.do(work)
-        wanted = Present(standard.CERTIFICATE)
         nobody = await try_anonymously(
-            self.url, self._settings, self._base, wanted, standard.WRITTEN, self._timeout
+            self.url, self._settings, self._base, _PUBLISHING, standard.WRITTEN, self._timeout
         )
         return (*tried, nobody)
 
@@ -223,17 +243,15 @@ class LdapReplica:
     async def _entries(self, wire: Wire, asked: tuple[ServerName, ...] | None) -> dict[ServerName, Entry]:
         """The entries of those asked for that have one; None: all that publish something."""
         if asked is None or len(asked) > _FEW:
-            found = await self._all(wire, Present(standard.CERTIFICATE))
+            found = await self._all(wire, _PUBLISHING)
         elif asked:
             found = await self._all(wire, Or(tuple(Equal("cn", one.encode()) for one in asked)))
         else:
             found = []
         # A second cn, or another attribute in the name, must not make an entry somebody else's.
-        pairs = ((standard.server_of(one), one) for one in found)
-        return {
-            server: one for server, one in pairs
-            if server is not None and names.parse(one.name).is_same(self._name(server))
-        }  # fmt: skip
+        base = str(self._base)
+        pairs = ((standard.server_below(one, base), one) for one in found)
+        return {server: one for server, one in pairs if server is not None}
 
     async def _all(self, wire: Wire, wanted: Filter) -> list[Entry]:
         base = str(self._base)

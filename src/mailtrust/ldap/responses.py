@@ -12,7 +12,7 @@ two servers may write one name differently, and `names.py` compares.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailtrust.errors import NotLdap
 from mailtrust.ldap import ber
@@ -115,6 +115,8 @@ class Response:
     message_id: int
     answer: Answer
     controls: tuple[Control, ...] = ()
+    size_bytes: int = field(default=0, compare=False)
+    """On the wire."""
 
     @property
     def is_last(self) -> bool:
@@ -138,7 +140,7 @@ def decode(message: bytes) -> Response:
     if reader.next_tag == _CONTROLS:
         controls = _controls(reader.enter(_CONTROLS))
     reader.skip_rest()
-    return Response(message_id, answer, controls)
+    return Response(message_id, answer, controls, len(message))
 
 
 def entry(reader: ber.Reader) -> Entry:

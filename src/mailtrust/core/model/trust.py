@@ -38,6 +38,42 @@ class Anonymous:
 Verdict = Trusted | Stranger | Anonymous
 
 
+@dataclass(slots=True)
+class Column:
+    """
+    The published column of one replica, as far as trust goes, while it is gathered: server by server, in any
+    order, and no more of each than its keys, for there may be a hundred thousand.
+    """
+
+    servers: dict[Pin, ServerName] = field(default_factory=dict)
+    withdrawn: set[Pin] = field(default_factory=set)
+    """Compromised keys: whoever publishes one is not believed by it."""
+
+    @classmethod
+    def of(cls, looks: Iterable[ReplicaSighting]) -> Column:
+        """What these looks say; not of authorities: what one issued would be believed elsewhere, by name."""
+        column = cls()
+        for look in looks:
+            leaves = (one.certificate for one in look.found or ())
+            column.add(look.server, [leaf.pin for leaf in leaves if not leaf.is_ca], look.withdrawn_pins)
+        return column
+
+    def add(self, server: ServerName, pins: Iterable[Pin], withdrawn: Iterable[Pin] = ()) -> None:
+        """The keys of the certificates on a server's entry that are no authorities."""
+        for pin in pins:
+            held = self.servers.setdefault(pin, server)
+            # Where two servers publish one key, the alphabetically first one has it, as 12107 will say.
+            if server < held:
+                self.servers[pin] = server
+        self.withdrawn.update(withdrawn)
+
+    def believed(self) -> Mapping[Pin, ServerName]:
+        """Each key with its server, without those that were withdrawn."""
+        if self.withdrawn.isdisjoint(self.servers):
+            return self.servers
+        return {pin: server for pin, server in self.servers.items() if pin not in self.withdrawn}
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The published keys of every server, as one replica had them at one moment."""
@@ -62,52 +98,40 @@ class Snapshot:
         """True when the replica has not answered for longer than *max_age*, or never did."""
         return self.taken_at is None or now - self.taken_at > max_age
 
-    def renewed(self, looks: Iterable[ReplicaSighting], replica: str, now: datetime) -> Snapshot:
+    def renewed(self, column: Column, replica: str, now: datetime) -> Snapshot:
         """
-        The snapshot after another look at every server of *replica*.
+        The snapshot after another look at every server of *replica*; one without an entry keeps nothing.
 
-        A server that could not be looked at keeps what it had; one without an entry keeps nothing.
-        Where two servers publish one key, the alphabetically first one wins, as 12107 will say.  No
-        answer is no news, and an empty one where there was a full one is damage: then the snapshot stays
-        as it is, with its old date.
+        An empty answer where there was a full one is damage: then the snapshot stays as it is, with its old
+        date.
         """
-        looks = tuple(looks)
-        unseen = {look.server for look in looks if look.found is None}
-        if looks and len(unseen) == len(looks):
-            return self
-        kept = {pin: server for pin, server in self.servers.items() if server in unseen}
-        if not any(look.found for look in looks) and self.servers:
-            return self
-        return Snapshot(_joined(kept, looks), now, replica)
+        believed = column.believed()
+        return Snapshot(believed, now, replica) if believed or not self.servers else self
 
     def updated(self, looks: Iterable[ReplicaSighting], replica: str, now: datetime) -> Snapshot:
         """
         The snapshot after another look at a few servers of *replica*: all others keep what they had.
 
-        What would leave nobody believed is damage, as in `renewed`.
+        No answer about a server is no news, and what would leave nobody believed is damage, as in `renewed`.
         """
-        looks = tuple(looks)
-        seen = {look.server for look in looks if look.found is not None}
+        looks = [look for look in looks if look.found is not None]
+        seen = {look.server for look in looks}
         kept = {pin: server for pin, server in self.servers.items() if server not in seen}
-        servers = _joined(kept, looks)
+        servers = _joined(kept, Column.of(looks))
         return Snapshot(servers, now, replica) if seen and (servers or not self.servers) else self
 
-    def extended(self, looks: Iterable[ReplicaSighting]) -> Snapshot:
+    def extended(self, column: Column) -> Snapshot:
         """
         The snapshot with what another replica publishes besides, as old as it was.
 
         Keys of a server that publishes already elsewhere stay that server's.
         """
-        servers = _joined(self.servers, tuple(looks))
+        servers = _joined(self.servers, column)
         return self if servers == self.servers else Snapshot(servers, self.taken_at, self.replica)
 
 
-def _joined(kept: Mapping[Pin, ServerName], looks: tuple[ReplicaSighting, ...]) -> dict[Pin, ServerName]:
-    gone = {pin for look in looks for pin in look.withdrawn_pins}
-    servers = {pin: server for pin, server in kept.items() if pin not in gone}
-    for look in sorted(looks, key=lambda look: look.server):
-        # Whatever an authority issued would be believed elsewhere, by name: no server needs to be one.
-        leaves = (one.certificate for one in look.found or () if not one.certificate.is_ca)
-        for pin in {leaf.pin for leaf in leaves} - gone:
-            servers.setdefault(pin, look.server)
+def _joined(kept: Mapping[Pin, ServerName], column: Column) -> dict[Pin, ServerName]:
+    servers = {**column.believed(), **kept}
+    for pin in column.withdrawn:
+        servers.pop(pin, None)
     return servers

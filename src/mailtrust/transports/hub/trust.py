@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from mailtrust import clock
 from mailtrust.core.events.catalog import SNAPSHOT_STALE
@@ -22,11 +22,13 @@ from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.model.trust import Snapshot, Stranger, Verdict
+from mailtrust.core.model.trust import Column, Snapshot, Stranger, Verdict
 from mailtrust.directory import snapshot as snapshot_file
-from mailtrust.directory.base import Changed, ReplicaState
+from mailtrust.directory.base import Changed
 from mailtrust.errors import MailtrustError
 from mailtrust.transports.base import Raised, Report
+
+_Answer = TypeVar("_Answer")
 
 
 class Home(Protocol):
@@ -35,10 +37,10 @@ class Home(Protocol):
     url: str
 
     async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
-        """Every server's entry."""
+        """Some servers' entries."""
 
-    async def state(self) -> ReplicaState:
-        """Whether it can be read at all."""
+    async def column(self, now: datetime) -> Column:
+        """Every server's keys.  Raises: DirectoryUnavailable."""
 
     def watch(self, every: timedelta) -> AsyncIterator[Changed]:
         """Yields whenever something may have changed, and whose it was where that is known."""
@@ -152,33 +154,35 @@ class Trust:
     async def _look(self, few: Changed = None) -> None:
         self._look_began = asyncio.get_running_loop().time()
         try:
-            looks = await self._seen_by(self._home, few)
-            if looks is not None:
-                now, url = self._now(), self._home.url
-                renewed = self.snapshot.renewed if few is None else self.snapshot.updated
-                await self._keep(renewed(looks, url, now), now)
-            elif few is None:
-                await self._ask_a_stand_in()
+            await (self._look_at_everybody() if few is None else self._look_at(few))
         finally:
             self._report_if_stale()
         if few is None:
             self._looked_since = self._look_began
 
-    async def _ask_a_stand_in(self) -> None:
+    async def _look_at(self, few: Iterable[ServerName]) -> None:
+        looks = await self._answer(self._home.look(few, self._now()))
+        if looks is not None:
+            now = self._now()
+            await self._keep(self.snapshot.updated(looks, self._home.url, now), now)
+
+    async def _look_at_everybody(self) -> None:
+        column = await self._answer(self._home.column(self._now()))
+        if column is not None:
+            now = self._now()
+            await self._keep(self.snapshot.renewed(column, self._home.url, now), now)
+            return
         for one in self._stand_ins:
-            looks = await self._seen_by(one, None)
-            if looks is not None:
-                await self._keep(self.snapshot.extended(looks), self._now())
+            column = await self._answer(one.column(self._now()))
+            if column is not None:
+                await self._keep(self.snapshot.extended(column), self._now())
                 return
 
-    async def _seen_by(self, replica: Home, few: Changed) -> Sequence[ReplicaSighting] | None:
-        """None where it cannot be read."""
+    async def _answer(self, question: Awaitable[_Answer]) -> _Answer | None:
+        """None where the replica cannot be read."""
         with contextlib.suppress(MailtrustError, TimeoutError):
             async with asyncio.timeout(self._look_timeout):
-                looks = await replica.look(few, self._now())
-                # Nothing seen may mean that nobody is there, or that the replica cannot be read.
-                if looks or (await replica.state()).readable:
-                    return looks
+                return await question
         return None
 
     async def _keep(self, renewed: Snapshot, now: datetime) -> None:
