@@ -238,7 +238,7 @@ def _key(label: str) -> bytes:
 def _load(server: Server, ldif: str | Path) -> None:
     slapadd = program("slapadd")
     assert slapadd is not None
-    words = [slapadd, "-f", server.folder / "slapd.conf", "-w"]
+    words: list[str | Path] = [slapadd, "-f", server.folder / "slapd.conf", "-w"]
     if isinstance(ldif, Path):
         # Without asking after each entry whether the disk has it.
         subprocess.run([*words, "-q", "-l", ldif], check=True, capture_output=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,9 @@ def certificates(count: int) -> Iterator[bytes]:
     key = new_key("rsa2048")
     assert isinstance(key, rsa.RSAPrivateKey)
     made = self_signed(key, name(0), days=1825, now=now())
+    while made.serial_number.bit_length() <= 120:
+        # Its first byte, which is kept, says how long it is and that it is positive.
+        made = self_signed(key, name(0), days=1825, now=now())
     modulus = key.public_key().public_numbers().n.to_bytes(256, "big")
     serial = made.serial_number.to_bytes(16, "big")
     template = made.public_bytes(Encoding.DER)
@@ -46,7 +50,6 @@ def certificates(count: int) -> Iterator[bytes]:
         der = template.replace(b"hub000000", f"hub{number:06}".encode())
         another = bytes([0x80 | secrets.randbelow(128)]) + secrets.token_bytes(254)
         der = der.replace(modulus, another + bytes([secrets.randbelow(256) | 1]))
-        # Short of its first byte, which says how long it is and that it is positive.
         yield der.replace(serial[1:], secrets.token_bytes(15))
 
 
@@ -67,6 +70,25 @@ def settings(server: slapd.Server, account: str = READER) -> LdapSettings:
     """How mailtrust signs in there."""
     password = slapd.password_file(server.folder)
     return LdapSettings(names.parse(slapd.SERVERS), Password(account, password), server.ca_file)
+
+
+def ours(work: str, server: slapd.Server, file: Path) -> list[str | Path]:
+    """The command line of `benchmarks/ldap/ours.py` at that server; *file* is for its trust snapshot."""
+    password = slapd.password_file(server.folder)
+    words = [sys.executable, "-m", "benchmarks.ldap.ours", work, server.ldaps]
+    return [*words, slapd.SERVERS, READER, server.ca_file, password, file]
+
+
+def searching(folder: Path, server: slapd.Server) -> list[str | Path]:
+    """The command line of `ldapsearch` for all entries; where, and which of them, may follow."""
+    # It takes the whole file for the password, and we its first line.
+    bare = folder / "password"
+    bare.touch(0o600)
+    bare.write_text(slapd.PASSWORD)
+    return [
+        "env", f"LDAPTLS_CACERT={server.ca_file}", "ldapsearch", "-x", "-o", "ldif-wrap=no",
+        "-D", READER, "-y", bare, "-b", slapd.SERVERS, "-s", "one",
+    ]  # fmt: skip
 
 
 def _entry(number: int, der: bytes) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.fleet import Cost, measure
-from benchmarks.ldap.organization import READER
+from benchmarks.ldap.organization import ours, searching
 from mailtrust.directory.ldap_standard import CERTIFICATE, VALUES
 from tests import slapd
 
@@ -23,6 +22,7 @@ def read(folder: Path, server: slapd.Server, count: int, rounds: int) -> None:
     costs: dict[str, list[Cost]] = {who: [] for who in commands}
     for _ in range(rounds):
         for who, words in commands.items():
+            (folder / "snapshot.json").unlink(missing_ok=True)
             cost = measure(words, folder)
             _check(who, cost, count)
             costs[who].append(cost)
@@ -30,26 +30,16 @@ def read(folder: Path, server: slapd.Server, count: int, rounds: int) -> None:
 
 
 def _commands(folder: Path, server: slapd.Server) -> _Commands:
-    # ldapsearch takes the whole file for the password, and we its first line.
-    bare = folder / "password"
-    bare.touch(0o600)
-    bare.write_text(slapd.PASSWORD)
-    search = [
-        *_TO_NOWHERE, "env", f"LDAPTLS_CACERT={server.ca_file}", "ldapsearch", "-x", "-o", "ldif-wrap=no",
-        "-D", READER, "-y", bare, "-b", slapd.SERVERS, "-s", "one",
-    ]  # fmt: skip
+    search = [*_TO_NOWHERE, *searching(folder, server)]
     wanted = [f"({CERTIFICATE}=*)", *VALUES]
-    password = slapd.password_file(server.folder)
-    ours = [sys.executable, "-m", "benchmarks.ldap.ours"]
-    where = [server.ldaps, slapd.SERVERS, READER, server.ca_file, password, folder / "snapshot.json"]
-    return {
+    commands: _Commands = {
         "ldapsearch": [*search, "-H", server.ldaps, *wanted],
         "ldapsearch, pages": [*search, "-H", server.ldaps, "-E", "pr=500/noprompt", *wanted],
         "ldapsearch, no TLS": [*search, "-H", server.ldap, *wanted],
-        "mailtrust, start": [*ours, "start", *where],
-        "mailtrust, stream": [*ours, "stream", *where],
-        "mailtrust, trust": [*ours, "trust", *where],
     }
+    for work in ("start", "stream", "trust"):
+        commands[f"mailtrust, {work}"] = ours(work, server, folder / "snapshot.json")
+    return commands
 
 
 def _check(who: str, cost: Cost, count: int) -> None:

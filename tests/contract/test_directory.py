@@ -579,3 +579,38 @@ async def test_a_column_that_cannot_be_read_is_none(back_end: BackEnd) -> None:
     with pytest.raises(DirectoryUnavailable) as unavailable:
         await back_end.replica.column(NOON)
     assert unavailable.value.hint
+
+
+@forgetting_only
+async def test_a_replica_with_nothing_new_says_so_for_less_than_a_look(back_end: BackEnd) -> None:
+    """So a hub that waits knows that its home answers, however much that holds."""
+    replica = back_end.replica
+    await replica.publish(HUB1, a_certificate().der, NOON)
+    before = await replica.unchanged()
+    await replica.column(NOON)
+
+    assert (before, await replica.unchanged()) == (False, True)
+
+
+async def test_a_replica_with_something_new_is_not_unchanged(back_end: BackEnd) -> None:
+    replica = back_end.replica
+    await replica.column(NOON)
+    await back_end.again().publish(HUB1, a_certificate().der, NOON)
+
+    assert not await replica.unchanged()
+    back_end.take_away()
+    assert not await replica.unchanged()
+
+
+@forgetting_only
+async def test_what_a_watch_has_told_is_nothing_new(back_end: BackEnd) -> None:
+    replica = back_end.replica
+    await replica.column(NOON)
+    watch = aiter(replica.watch(POLL))
+    waiting = asyncio.ensure_future(anext(watch))
+    await asyncio.wait({waiting}, timeout=QUIET)
+    await back_end.again().publish(HUB1, a_certificate().der, NOON)
+
+    assert await asyncio.wait_for(waiting, 10) == {HUB1}
+    assert await replica.unchanged()
+    await ended(watch)

@@ -11,12 +11,12 @@ import pytest
 
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.model.trust import Column, Trusted
+from mailtrust.core.model.trust import Column, Stranger, Trusted
 from mailtrust.errors import DirectoryUnavailable
 from mailtrust.transports.hub.trust import Trust
 from tests.hub.organization import Organization, Peer, held
 from tests.loopback import eventually
-from tests.make import HUB1, HUB2
+from tests.make import HUB1, HUB2, NOON, minutes
 
 BOX = f"postmaster@{HUB1}"
 PEER = held(HUB2)
@@ -173,6 +173,9 @@ class Unreadable:
         if self.gone:
             raise DirectoryUnavailable(f"{self.url} never answers")
         return await self._before.replica.column(now)
+
+    async def unchanged(self) -> bool:
+        return False
 
     async def watch(self, every: object):  # type: ignore[no-untyped-def]
         await asyncio.Event().wait()
@@ -334,6 +337,7 @@ class Telling(Unreadable):
     def __init__(self, before: Organization) -> None:
         super().__init__(before)
         self.asked: list[object] = []
+        self.has_nothing_new = False
         self.changed: asyncio.Queue[frozenset[str]] = asyncio.Queue()
 
     async def look(self, servers: object, now: object) -> list[ReplicaSighting]:
@@ -344,6 +348,52 @@ class Telling(Unreadable):
         self.asked.append(None)
         return await super().column(now)
 
+    async def unchanged(self) -> bool:
+        return self.has_nothing_new and not self.gone
+
     async def watch(self, every: object):  # type: ignore[no-untyped-def]
         while True:
             yield await self.changed.get()
+
+
+async def test_a_home_with_nothing_new_is_not_read_again(organization: Organization, tmp_path: Path) -> None:
+    """Neither to know that it answers, nor for a stranger."""
+    home = Telling(organization)
+    home.has_nothing_new = True
+    later = NOON + minutes(10)
+    moments = iter([NOON] * 3)
+    trust = Trust(
+        ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None,
+        max_age=timedelta(seconds=0.2), now=lambda: next(moments, later),
+    )  # fmt: skip
+    await organization.publish(PEER)
+    await trust.start()
+    keeping = asyncio.create_task(trust.keep())
+
+    assert await trust.judge_again(STRANGER.certificate) == Stranger(STRANGER.certificate)
+    await eventually(lambda: trust.snapshot.taken_at == later)
+
+    keeping.cancel()
+    assert trust.judge(PEER.certificate) == Trusted(ServerName(HUB2))
+    assert home.asked == [None]
+
+
+async def test_what_could_not_be_looked_at_is_looked_at_again(
+    organization: Organization, tmp_path: Path
+) -> None:
+    """A change that was told once is not told again."""
+    home = Telling(organization)
+    home.has_nothing_new = True
+    trust = Trust(
+        ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None, max_age=timedelta(seconds=1)
+    )
+    await trust.start()
+    keeping = asyncio.create_task(trust.keep())
+    await organization.publish(PEER)
+    home.gone = True
+    home.changed.put_nowait(frozenset([HUB2]))
+    await eventually(lambda: len(home.asked) > 1)
+    home.gone = False
+
+    await eventually(lambda: trust.judge(PEER.certificate) == Trusted(ServerName(HUB2)))
+    keeping.cancel()

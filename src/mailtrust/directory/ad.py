@@ -68,6 +68,7 @@ class AdReplica:
         self._timeout = timeout
         self._unhinted = unhinted
         self._looked_at: Marks | None = None
+        self._told: Marks | str | None = None
 
     @property
     def server(self) -> str:
@@ -83,7 +84,7 @@ class AdReplica:
         except DirectoryUnavailable as error:
             return [ReplicaSighting(one, self.url, None, now, error.message) for one in asked or ()]
         if few is None:
-            self._looked_at = read.marks
+            self._looked_at = self._told = read.marks
         found = computers.sightings(
             read.members, read.others, read.points, self.url, now, read.seen, read.writer
         )
@@ -95,11 +96,16 @@ class AdReplica:
     async def column(self, now: datetime) -> Column:
         """The keys that every server publishes; see `Replica.column`."""
         read = await self._read(lambda reader: reader.contents(None))
-        self._looked_at = read.marks
+        self._looked_at = self._told = read.marks
         found = computers.sightings(
             read.members, read.others, read.points, self.url, now, read.seen, read.writer
         )
         return Column.of(found.values())
+
+    async def unchanged(self) -> bool:
+        """As `Replica.unchanged` has it; the number of every point is read, and nothing else of it."""
+        known, marks = self._told, await self._marks()
+        return marks == known and not isinstance(marks, str)
 
     async def publish(
         self,
@@ -221,6 +227,7 @@ class AdReplica:
                 else:
                     known, full_at = await self._marks(), loop.time()
                 if known != before:
+                    self._told = known
                     yield computers.whose(before, known)
                 # A busy domain hints all the time.
                 await asyncio.sleep(every.total_seconds())

@@ -78,6 +78,12 @@ class Replica(Protocol):
         They are those of the certificates that such a look finds, authorities left out.
         """
 
+    async def unchanged(self) -> bool:
+        """
+        True if it answers, and nothing changed here but what a look at everybody or a column showed, or a
+        watch of this object told since.  A False may be wrong: then look.  Never raises.
+        """
+
     async def publish(
         self, server: ServerName, value: bytes, now: datetime, listeners: Sequence[Endpoint] | None = None
     ) -> None:

@@ -61,6 +61,7 @@ class LdapReplica:
         self._base = settings.base
         self._timeout = timeout
         self._looked_at: Mark | None = None
+        self._told: Mark | None = None
         self._tells = True
 
     @property
@@ -84,7 +85,7 @@ class LdapReplica:
         except DirectoryUnavailable as error:
             return [ReplicaSighting(one, self.url, None, now, error.message) for one in asked or ()]
         if asked is None:
-            self._looked_at = before
+            self._looked_at = self._told = before
         seen = seen_by(before)
         return [
             standard.sighting(one, found.get(one), self.url, now, seen)
@@ -106,8 +107,14 @@ class LdapReplica:
                         column.add(server, standard.pins(one, server, reader))
             return before, column
 
-        self._looked_at, column = await self._session.do(work)
+        before, column = await self._session.do(work)
+        self._looked_at = self._told = before
         return column
+
+    async def unchanged(self) -> bool:
+        """As `Replica.unchanged` has it: one number of the server's, where it tells changes."""
+        known, mark = self._told, await self._mark()
+        return mark == known and not isinstance(mark, str)
 
     async def publish(
         self,
@@ -198,8 +205,9 @@ class LdapReplica:
                 wire = await self._session.wire()
                 async with aclosing(told(wire, self._base, known)) as changes:
                     async for mark_after, changed in changes:
-                        known = mark_after
-                        yield changed
+                        known = self._told = mark_after
+                        if changed is None or changed:
+                            yield changed
             except DirectoryUnavailable:
                 # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
                 # All else is seen in the next mark, which is then a reason.
@@ -207,6 +215,7 @@ class LdapReplica:
             await asyncio.sleep(every.total_seconds())
             before, known = known, await self._mark()
             if known != before:
+                self._told = known
                 yield None
 
     async def close(self) -> None:

@@ -61,7 +61,8 @@ def seen_by(mark: Mark | None) -> Seen:
 
 async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[tuple[Mark, Changed], None]:
     """
-    The mark after each change since *known*, and whose entry changed, as the server tells them.
+    The mark after each change since *known*, and whose entry changed, as the server tells it; nobody's where
+    something changed elsewhere in its tree, and only the mark moves.
 
     Ends at once where it tells none.  Raises: DirectoryUnavailable.
     """
@@ -74,8 +75,8 @@ async def told(wire: Wire, base: Name, known: Mark) -> AsyncGenerator[tuple[Mark
         async for response in responses:
             new, changed, names_present = _news(response, names_present=names_present)
             value = syncrepl.merged(value, new) if new else value
-            if changed:
-                yield Cookie(value), _whose(response)
+            if changed or new:
+                yield Cookie(value), _whose(response) if changed else frozenset()
 
 
 def _whose(response: Response) -> Changed:

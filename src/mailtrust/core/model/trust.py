@@ -108,6 +108,10 @@ class Snapshot:
         believed = column.believed()
         return Snapshot(believed, now, replica) if believed or not self.servers else self
 
+    def confirmed(self, now: datetime) -> Snapshot:
+        """The snapshot after its replica answered that nothing changed."""
+        return Snapshot(self.servers, now, self.replica)
+
     def updated(self, looks: Iterable[ReplicaSighting], replica: str, now: datetime) -> Snapshot:
         """
         The snapshot after another look at a few servers of *replica*: all others keep what they had.

@@ -42,6 +42,9 @@ class Home(Protocol):
     async def column(self, now: datetime) -> Column:
         """Every server's keys.  Raises: DirectoryUnavailable."""
 
+    async def unchanged(self) -> bool:
+        """Whether it answers and has nothing new, for less than a look."""
+
     def watch(self, every: timedelta) -> AsyncIterator[Changed]:
         """Yields whenever something may have changed, and whose it was where that is known."""
 
@@ -87,6 +90,8 @@ class Trust:
         self._changed: set[ServerName] = set()
         """Whose entries changed since the last look, where that is all that changed."""
         self._anybody_changed = False
+        self._in_step = False
+        """True while the snapshot has all that home showed at the last look at everybody, and told since."""
         self.snapshot = Snapshot()
 
     @property
@@ -109,7 +114,8 @@ class Trust:
             # that was broken off because whoever caused it hung up.
             if self._looked_since < asked:
                 await asyncio.sleep(self._look_began + self._ask_again - asked)
-                await self._look()
+            while self._looked_since < asked:
+                await self._catch_up()
         return self.snapshot.judge(presented)
 
     async def start(self) -> None:
@@ -127,11 +133,8 @@ class Trust:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), self._longest_pause)
                 woken.clear()
-                few, self._changed = frozenset(self._changed), set()
-                anybody, self._anybody_changed = self._anybody_changed, False
                 async with self._one_look:
-                    # One entry of a hundred thousand costs what one entry costs.
-                    await self._look(few if few and not anybody else None)
+                    await self._catch_up()
 
     async def look(self) -> None:
         """Renew the snapshot by one look.  A replica that cannot be read leaves it as it is."""
@@ -151,6 +154,28 @@ class Trust:
                     woken.set()
             await asyncio.sleep(self._poll.total_seconds())
 
+    async def _catch_up(self) -> None:
+        """Look at what changed; where nothing did, see that home answers."""
+        few, self._changed = frozenset(self._changed), set()
+        anybody, self._anybody_changed = self._anybody_changed, False
+        if anybody or not self._in_step:
+            await self._look()
+        elif few:
+            # One entry of a hundred thousand costs what one entry costs.
+            await self._look(few)
+        else:
+            await self._confirm()
+
+    async def _confirm(self) -> None:
+        began = asyncio.get_running_loop().time()
+        if not await self._answer(self._home.unchanged()):
+            await self._look()
+        elif not self._changed and not self._anybody_changed:
+            self._look_began = self._looked_since = began
+            now = self._now()
+            await self._keep(self.snapshot.confirmed(now), now)
+            self._report_if_stale()
+
     async def _look(self, few: Changed = None) -> None:
         self._look_began = asyncio.get_running_loop().time()
         try:
@@ -161,16 +186,22 @@ class Trust:
             self._looked_since = self._look_began
 
     async def _look_at(self, few: Iterable[ServerName]) -> None:
-        looks = await self._answer(self._home.look(few, self._now()))
-        if looks is not None:
+        self._in_step = False
+        looks = await self._answer(self._home.look(few, self._now())) or ()
+        if looks and all(one.found is not None for one in looks):
             now = self._now()
-            await self._keep(self.snapshot.updated(looks, self._home.url, now), now)
+            updated = self.snapshot.updated(looks, self._home.url, now)
+            self._in_step = updated is not self.snapshot
+            await self._keep(updated, now)
 
     async def _look_at_everybody(self) -> None:
+        self._in_step = False
         column = await self._answer(self._home.column(self._now()))
         if column is not None:
             now = self._now()
-            await self._keep(self.snapshot.renewed(column, self._home.url, now), now)
+            renewed = self.snapshot.renewed(column, self._home.url, now)
+            self._in_step = renewed is not self.snapshot
+            await self._keep(renewed, now)
             return
         for one in self._stand_ins:
             column = await self._answer(one.column(self._now()))
