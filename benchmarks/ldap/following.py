@@ -93,7 +93,7 @@ async def _watched(folder: Path, servers: Sequence[slapd.Server], changes: int) 
     theirs = ["stdbuf", "-oL", *searching(folder, other), "-LLL", "-H", other.ldaps, "-E", "!sync=rp"]
     took: dict[str, list[float]] = {"written": [], "mailtrust": [], "ldapsearch -E sync=rp": []}
     async with (
-        started(ours("watch", other, folder / "snapshot.json")) as watcher,
+        started(ours("watch", other, folder / "snapshot.jsonl")) as watcher,
         started([*theirs, "(objectClass=*)", WRITTEN]) as yardstick,
         _writer(servers[0]) as wire,
     ):

@@ -22,7 +22,7 @@ def read(folder: Path, server: slapd.Server, count: int, rounds: int) -> None:
     costs: dict[str, list[Cost]] = {who: [] for who in commands}
     for _ in range(rounds):
         for who, words in commands.items():
-            (folder / "snapshot.json").unlink(missing_ok=True)
+            (folder / "snapshot.jsonl").unlink(missing_ok=True)
             cost = measure(words, folder)
             _check(who, cost, count)
             costs[who].append(cost)
@@ -38,7 +38,7 @@ def _commands(folder: Path, server: slapd.Server) -> _Commands:
         "ldapsearch, no TLS": [*search, "-H", server.ldap, *wanted],
     }
     for work in ("start", "stream", "trust"):
-        commands[f"mailtrust, {work}"] = ours(work, server, folder / "snapshot.json")
+        commands[f"mailtrust, {work}"] = ours(work, server, folder / "snapshot.jsonl")
     return commands
 
 

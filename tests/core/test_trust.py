@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mailtrust.core.model.certificate import Certificate
+from mailtrust.core.model.certificate import Certificate, Pin
 from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.spread import Spread
 from mailtrust.core.model.trust import Anonymous, Column, Snapshot, Stranger, Trusted
 from tests.make import (
     AUTHORITY,
@@ -172,6 +176,58 @@ def test_a_look_at_one_server_leaves_the_others_as_they_are() -> None:
     assert updated.taken_at == LATER
 
 
+SERVERS = [ServerName(f"hub{number}.example.test") for number in range(4)]
+LEAVES = [a_certificate(key=f"leaf {number}") for number in range(5)]
+LOOKS = st.tuples(
+    st.sampled_from(SERVERS), st.sets(st.sampled_from(LEAVES)), st.sets(st.sampled_from(LEAVES), max_size=1)
+)
+
+
+@given(st.lists(st.lists(LOOKS, min_size=1, max_size=3, unique_by=lambda look: look[0]), max_size=8))
+def test_many_small_looks_say_what_large_ones_would(steps: list[list[Any]]) -> None:
+    """Only what changed is touched, so that what is not touched must be right already."""
+    snapshot, held = BOTH, dict(BOTH.servers)
+    for step in steps:
+        looks = [
+            a_replica(
+                DC1,
+                *sorted(leaves, key=lambda leaf: leaf.pin),
+                server=server,
+                withdrawn_pins=frozenset(leaf.pin for leaf in gone),
+            )
+            for server, leaves, gone in step
+        ]
+        seen = {look.server for look in looks}
+        withdrawn = {pin for look in looks for pin in look.withdrawn_pins}
+        kept = {pin: server for pin, server in held.items() if server not in seen}
+        joined = {**Column.of(looks).servers, **kept}
+        expected = {pin: server for pin, server in joined.items() if pin not in withdrawn}
+        held = expected or held
+
+        snapshot = snapshot.updated(looks, DC1, LATER)
+
+        assert dict(snapshot.servers) == held
+        of_servers: dict[ServerName, set[Pin]] = {}
+        for pin, server in held.items():
+            of_servers.setdefault(server, set()).add(pin)
+        assert snapshot.pins_of is None or of_servers == {
+            server: set(pins) for server, pins in snapshot.pins_of.items()
+        }
+
+
+def test_what_a_small_look_does_not_touch_is_shared() -> None:
+    """A change in a large directory costs what changed."""
+    many = {Pin(f"{number:064x}"): ServerName(f"hub{number}.example.test") for number in range(20_000)}
+    first = Snapshot(many, NOON, DC1).updated([a_replica(DC1, FIRST)], DC1, NOON)
+
+    second = first.updated([a_replica(DC1, FIRST, SECOND)], DC1, LATER)
+
+    assert isinstance(first.servers, Spread)
+    assert isinstance(second.servers, Spread)
+    assert second.servers.since(first.servers) == ({SECOND.pin: HUB1}, set())
+    assert second.servers.shares(first.servers) > 0.99
+
+
 def test_a_server_that_withdrew_everything_is_believed_no_more() -> None:
     updated = BOTH.updated([a_replica(DC1)], DC1, LATER)
 
@@ -197,3 +253,16 @@ def test_a_stand_in_vouches_for_more_and_never_for_fewer() -> None:
     assert {extended.judge(leaf) for leaf in (newer, FIRST)} == {Trusted(HUB1)}
     assert (extended.taken_at, extended.replica) == (NOON, DC1)
     assert BOTH.extended(Column.of([a_replica(DC2, FIRST)])) is BOTH
+
+
+def test_a_compromised_key_is_not_kept_on_a_stand_ins_word_either() -> None:
+    stolen = Column.of([a_replica(DC2, withdrawn_pins=frozenset({FIRST.pin}))])
+
+    assert BOTH.extended(stolen).servers == {SECOND.pin: HUB2}
+
+
+def test_an_answer_that_nothing_changed_makes_the_snapshot_younger_and_nothing_else() -> None:
+    confirmed = BOTH.confirmed(LATER)
+
+    assert confirmed == Snapshot(BOTH.servers, LATER, DC1)
+    assert confirmed.servers is BOTH.servers

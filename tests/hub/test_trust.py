@@ -319,7 +319,7 @@ async def test_a_change_of_one_entry_is_one_look_at_one_entry(
 ) -> None:
     """What it costs to stay up to date does not grow with the directory."""
     home = Telling(organization)
-    trust = Trust(ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None)
+    trust = Trust(ServerName(HUB1), home, tmp_path / "snapshot.jsonl", lambda _: None)
     await trust.start()
     keeping = asyncio.create_task(trust.keep())
     await organization.publish(PEER)
@@ -363,7 +363,7 @@ async def test_a_home_with_nothing_new_is_not_read_again(organization: Organizat
     later = NOON + minutes(10)
     moments = iter([NOON] * 3)
     trust = Trust(
-        ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None,
+        ServerName(HUB1), home, tmp_path / "snapshot.jsonl", lambda _: None,
         max_age=timedelta(seconds=0.2), now=lambda: next(moments, later),
     )  # fmt: skip
     await organization.publish(PEER)
@@ -385,7 +385,7 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(
     home = Telling(organization)
     home.has_nothing_new = True
     trust = Trust(
-        ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None, max_age=timedelta(seconds=1)
+        ServerName(HUB1), home, tmp_path / "snapshot.jsonl", lambda _: None, max_age=timedelta(seconds=1)
     )
     await trust.start()
     keeping = asyncio.create_task(trust.keep())

@@ -8,12 +8,13 @@ stands in it.  Names, dates and issuers do not matter here: the directory vouche
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mailtrust.core.model.certificate import Certificate, Pin
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.spread import Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,13 @@ class Column:
         """What these looks say; not of authorities: what one issued would be believed elsewhere, by name."""
         column = cls()
         for look in looks:
-            leaves = (one.certificate for one in look.found or ())
-            column.add(look.server, [leaf.pin for leaf in leaves if not leaf.is_ca], look.withdrawn_pins)
+            column.take(look)
         return column
+
+    def take(self, look: ReplicaSighting) -> None:
+        """What this look says."""
+        leaves = (one.certificate for one in look.found or ())
+        self.add(look.server, [leaf.pin for leaf in leaves if not leaf.is_ca], look.withdrawn_pins)
 
     def add(self, server: ServerName, pins: Iterable[Pin], withdrawn: Iterable[Pin] = ()) -> None:
         """The keys of the certificates on a server's entry that are no authorities."""
@@ -82,6 +87,8 @@ class Snapshot:
     taken_at: datetime | None = None
     """When the replica last answered; None when it never did."""
     replica: str = ""
+    pins_of: Spread[ServerName, tuple[Pin, ...]] | None = field(default=None, compare=False, repr=False)
+    """Each server's keys, once somebody asked for them."""
 
     def judge(self, presented: Certificate | None) -> Verdict:
         """Whether to believe what a peer presented.  Expiry never breaks direct trust."""
@@ -110,19 +117,34 @@ class Snapshot:
 
     def confirmed(self, now: datetime) -> Snapshot:
         """The snapshot after its replica answered that nothing changed."""
-        return Snapshot(self.servers, now, self.replica)
+        return replace(self, taken_at=now)
 
     def updated(self, looks: Iterable[ReplicaSighting], replica: str, now: datetime) -> Snapshot:
         """
         The snapshot after another look at a few servers of *replica*: all others keep what they had.
 
-        No answer about a server is no news, and what would leave nobody believed is damage, as in `renewed`.
+        But for the first time it costs what changed, and not what there is.  No answer about a server is no
+        news, and what would leave nobody believed is damage, as in `renewed`.
         """
-        looks = [look for look in looks if look.found is not None]
-        seen = {look.server for look in looks}
-        kept = {pin: server for pin, server in self.servers.items() if server not in seen}
-        servers = _joined(kept, Column.of(looks))
-        return Snapshot(servers, now, replica) if seen and (servers or not self.servers) else self
+        column, seen = Column(), set[ServerName]()
+        for look in looks:
+            if look.found is not None:
+                column.take(look)
+                seen.add(look.server)
+        servers, pins_of = self._spread()
+        # A key that belongs to somebody who was not looked at stays theirs.
+        come = {pin: server for pin, server in column.believed().items() if servers.get(pin, server) in seen}
+        robbed = {servers[pin] for pin in column.withdrawn if pin in servers}
+        had = {server: pins_of.get(server, ()) for server in seen | robbed}
+        gone = {pin for server in seen for pin in had[server]} | column.withdrawn
+        servers = servers.changed(come, gone)
+        if not seen or (not servers and self.servers):
+            return self
+        has = {server: [pin for pin in pins if pin not in gone] for server, pins in had.items()}
+        for pin, server in come.items():
+            has[server].append(pin)
+        keep = {server: tuple(pins) for server, pins in has.items() if pins}
+        return Snapshot(servers, now, replica, pins_of.changed(keep, had))
 
     def extended(self, column: Column) -> Snapshot:
         """
@@ -132,6 +154,14 @@ class Snapshot:
         """
         servers = _joined(self.servers, column)
         return self if servers == self.servers else Snapshot(servers, self.taken_at, self.replica)
+
+    def _spread(self) -> tuple[Spread[Pin, ServerName], Spread[ServerName, tuple[Pin, ...]]]:
+        if self.pins_of is not None and isinstance(self.servers, Spread):
+            return self.servers, self.pins_of
+        pins_of: dict[ServerName, tuple[Pin, ...]] = {}
+        for pin, server in self.servers.items():
+            pins_of[server] = (*pins_of.get(server, ()), pin)
+        return Spread(self.servers), Spread(pins_of)
 
 
 def _joined(kept: Mapping[Pin, ServerName], column: Column) -> dict[Pin, ServerName]:

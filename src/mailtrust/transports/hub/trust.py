@@ -23,8 +23,8 @@ from mailtrust.core.model.event import when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.model.trust import Column, Snapshot, Stranger, Verdict
-from mailtrust.directory import snapshot as snapshot_file
 from mailtrust.directory.base import Changed
+from mailtrust.directory.snapshot import SnapshotFile
 from mailtrust.errors import MailtrustError
 from mailtrust.transports.base import Raised, Report
 
@@ -76,7 +76,7 @@ class Trust:
         self._server = server
         self._home = home
         self._stand_ins = tuple(stand_ins)
-        self._file = file
+        self._file = SnapshotFile(file)
         self._report = report
         self._max_age = max_age
         self._poll = poll
@@ -121,7 +121,7 @@ class Trust:
     async def start(self) -> None:
         """Read what was saved, then look; neither can fail: an old or empty snapshot is only stale."""
         with contextlib.suppress(MailtrustError, OSError):
-            self.snapshot = await asyncio.to_thread(snapshot_file.load, self._file)
+            self.snapshot = await asyncio.to_thread(self._file.load)
         await self.look()
 
     async def keep(self) -> None:
@@ -224,7 +224,7 @@ class Trust:
         if changed or due:
             # A full disk must not stop mail: then the next start, not this run, knows less.
             with contextlib.suppress(MailtrustError, OSError):
-                await asyncio.to_thread(snapshot_file.save, self._file, renewed)
+                await asyncio.to_thread(self._file.save, renewed)
             self._saved_at = now
         self.snapshot = renewed
 
@@ -233,5 +233,5 @@ class Trust:
         if stale and not self._stale_reported:
             taken_at = self.snapshot.taken_at
             values = {"replica": self._home.url, "taken_at": when(taken_at) if taken_at else "never"}
-            self._report(Raised(SNAPSHOT_STALE, self._server, str(self._file), values))
+            self._report(Raised(SNAPSHOT_STALE, self._server, str(self._file.path), values))
         self._stale_reported = stale
