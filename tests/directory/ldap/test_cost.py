@@ -71,8 +71,10 @@ async def replica_at(server: Server) -> AsyncIterator[LdapReplica]:
     account = Password(ADMIN, password_file(server.folder))
     settings = LdapSettings(names.parse(SERVERS), account, server.ca_file)
     replica = LdapReplica(server.ldaps, settings, timeout=PATIENCE)
-    yield replica
-    await replica.close()
+    try:
+        yield replica
+    finally:
+        await replica.close()
 
 
 def entries_held() -> int:
@@ -112,7 +114,7 @@ async def test_a_change_and_a_quiet_minute_cost_the_same_in_a_small_and_a_large_
 
 async def test_of_a_large_directory_two_pages_are_held_at_most(large: Server) -> None:
     account = Password(ADMIN, password_file(large.folder))
-    most = seen = 0
+    before, most, seen = entries_held(), 0, 0
     async with await Wire.open(
         large.ldaps, credentials=account, ca_file=large.ca_file, timeout=PATIENCE
     ) as wire:
@@ -124,15 +126,16 @@ async def test_of_a_large_directory_two_pages_are_held_at_most(large: Server) ->
                     most = max(most, entries_held())
 
     assert seen >= MANY
-    assert most <= 2 * PAGE + 1
+    assert most - before <= 2 * PAGE + 1
 
 
 async def test_a_column_holds_no_entry(large: Server) -> None:
     """Of a hundred thousand certificates only keys and names stay in memory."""
+    before = entries_held()
     async with replica_at(large) as replica:
         column = await replica.column(NOON)
 
         assert column.servers[a_certificate(key="crowd").pin] == "crowd0.example.test"
         # What the loop has still in hand goes with its next turn.
         await asyncio.sleep(0)
-        assert entries_held() == 0
+        assert entries_held() <= before

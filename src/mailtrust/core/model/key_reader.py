@@ -23,8 +23,6 @@ _BEGIN = b"\xa0\x03\x02\x01\x02\x02"
 """The version, 3, and the serial number's tag."""
 _TWO_UTC_TIMES = b"\x30\x1e\x17\x0d"
 """A validity of years that every calendar has; from 2050 on dates are written otherwise."""
-# The common name in UTF-8, and dNSName: whatever host name stands there can be read.
-_TEXTS = (b"\x0c", b"\x82")
 
 
 class KeyReader:
@@ -62,20 +60,21 @@ def _make(der: bytes, name: bytes) -> bytes | None:
     if der[1] != 0x82 or der[5] != 0x82 or der[8:14] != _BEGIN:
         return None
     behind_all = 8 + int.from_bytes(der[6:8], "big")
-    algorithm = _behind(der, 13)
-    issuer = _behind(der, algorithm)
-    dates = _behind(der, issuer)
-    subject = _behind(der, dates)
-    key = _behind(der, subject)
-    behind_key = _behind(der, key)
+    at, edges = _behind(der, 13), []
+    for _ in range(5):
+        edges.append(at)
+        size = der[at + 1]
+        at = at + 2 + size if size < 0x80 else _behind(der, at)
+    algorithm, _, dates, subject, key = edges
     if der[dates : dates + 4] != _TWO_UTC_TIMES:
         dates = subject
+    behind_key = _behind(der, key)
     make = der[algorithm:dates] + der[subject:key] + der[behind_key : _behind(der, behind_all)]
-    make = make.replace(_identifier(der[key:behind_key]), b"\0" * 20)
-    for text in (name, name.partition(b".")[0]):
-        for tag in _TEXTS:
-            head = tag + bytes((len(text),))
-            make = make.replace(head + text, head + b"x" * len(text))
+    make = make.replace(_identifier(der[key:behind_key]), bytes(20))
+    label = name.partition(b".")[0]
+    for head, text in ((b"\x0c", name), (b"\x82", name), (b"\x82", label)):
+        head += bytes((len(text),))
+        make = make.replace(head + text, head + b"x" * len(text))
     return make
 
 
