@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,7 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from mailtrust.lab.authority import Authority
-from mailtrust.lab.slapd import PATIENCE_SECONDS, Copier, Slapd, configuration
+from mailtrust.lab.slapd import PATIENCE_SECONDS, Copier, Slapd, configuration, program
 from tests.loopback import free_port
 
 BASE = "dc=example,dc=org"
@@ -109,12 +110,14 @@ def started(
     first: str = "",
     environment: Mapping[str, str] | None = None,
     way: Way | None = None,
+    entries: Path | None = None,
 ) -> Iterator[tuple[Server, ...]]:
     """
     Servers that answer; stopped in the end, frozen or not.
 
     *extra* lines go into each server's database section, such as ``sizelimit 10``; *first* ones stand before
     it, for the whole server.  *way* is where one of them finds another that it copies from, if not directly.
+    *entries* is a file with more of them, in LDIF.
     """
     authority(folder)
     servers = [
@@ -132,6 +135,10 @@ def started(
     for one in servers:
         one.configure(_configuration(one, servers, way or _directly))
     servers[0].load(_TREE.encode())
+    if entries is not None:
+        # Without asking after each entry whether the disk has it.
+        words = [program("slapadd"), "-f", servers[0].folder / "slapd.conf", "-w", "-q", "-l", entries]
+        subprocess.run(words, check=True, capture_output=True)
     for other in servers[1:]:
         shutil.copytree(servers[0].folder / "db", other.folder / "db", dirs_exist_ok=True)
     with ExitStack() as stack:

@@ -122,7 +122,7 @@ def test_a_listener_that_is_closed_is_12116(desk: Desk) -> None:
 def test_a_damaged_snapshot_of_the_hub_is_12111_and_no_fault(desk: Desk) -> None:
     desk.configure(more='[transport]\nkind = "hub"\n')
     desk.enabled()
-    (desk.folder / "store" / "snapshot.json").write_text("{")
+    (desk.folder / "store" / "snapshot.jsonl").write_text("{")
 
     assert (12111, None) in events(check(desk))
 

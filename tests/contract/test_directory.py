@@ -23,6 +23,7 @@ from mailtrust.clock import now
 from mailtrust.core.model.certificate import fingerprint_of
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.directory.ad import AdReplica
 from mailtrust.directory.base import Replica
 from mailtrust.directory.ldap import LdapReplica, LdapSettings
@@ -34,7 +35,18 @@ from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, PublishRefused
 from mailtrust.ldap import names
 from tests import ds389, slapd
-from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der, half_readable, minutes
+from tests.make import (
+    AUTHORITY,
+    ENDPOINT,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    an_x509,
+    der,
+    half_readable,
+    minutes,
+)
 from tests.programs import needs
 from tests.samba.controller import BASE
 from tests.samba.fixtures import forest, forest_at_rest, needs_forest
@@ -231,6 +243,9 @@ REMEMBERING, FORGETTING = BACK_ENDS[:1], BACK_ENDS[1:]
 """Those that know themselves what was withdrawn, and those for which the server's own journal knows it."""
 remembering_only = pytest.mark.parametrize("back_end", REMEMBERING, indirect=True)
 forgetting_only = pytest.mark.parametrize("back_end", FORGETTING, indirect=True)
+NUMBERING = [BACK_ENDS[1], BACK_ENDS[3]]
+"""Those that number their changes, so that one that was told leaves nothing to ask."""
+numbering_only = pytest.mark.parametrize("back_end", NUMBERING, indirect=True)
 _numbers = itertools.count(1)
 
 
@@ -602,3 +617,80 @@ async def ended(watch: AsyncIterator[None]) -> None:
     close = getattr(watch, "aclose", None)
     if close is not None:
         await close()
+
+
+async def test_a_column_has_the_keys_of_everybody_and_no_authoritys(back_end: BackEnd) -> None:
+    """So a trust snapshot is what looks at everybody would make of it."""
+    replica = back_end.replica
+    authority = a_certificate(HUB2, key="authority", extensions=AUTHORITY)
+    for server, value in (
+        (HUB1, a_certificate(HUB1, key="one").der),
+        (HUB1, a_certificate(HUB1, key="two").der),
+        (HUB2, a_certificate(HUB2, key="three").der),
+        (HUB2, authority.der),
+        (HUB2, JUNK),
+    ):
+        await replica.publish(server, value, NOON)
+
+    column = await replica.column(NOON)
+
+    assert column == Column.of(await replica.look(None, NOON))
+    assert sorted(column.servers.values()) == [HUB1, HUB1, HUB2]
+    assert authority.pin not in column.servers
+
+
+@remembering_only
+async def test_a_column_believes_nobody_by_a_compromised_key(replica: Replica) -> None:
+    leaf = a_certificate(key="stolen")
+    await replica.publish(HUB2, leaf.der, NOON)
+    await replica.withdraw_key(HUB1, leaf.pin, NOON)
+
+    column = await replica.column(NOON)
+
+    assert leaf.pin in column.withdrawn
+    assert column == Column.of(await replica.look(None, NOON))
+    assert leaf.pin not in column.believed()
+
+
+async def test_a_column_that_cannot_be_read_is_none(back_end: BackEnd) -> None:
+    """An empty one would cost the trust in everybody."""
+    back_end.take_away()
+
+    with pytest.raises(DirectoryUnavailable) as unavailable:
+        await back_end.replica.column(NOON)
+    assert unavailable.value.hint
+
+
+@forgetting_only
+async def test_a_replica_with_nothing_new_says_so_for_less_than_a_look(back_end: BackEnd) -> None:
+    """So a hub that waits knows that its home answers, however much that holds."""
+    replica = back_end.replica
+    await replica.publish(HUB1, a_certificate().der, NOON)
+    before = await replica.unchanged()
+    await replica.column(NOON)
+
+    assert (before, await replica.unchanged()) == (False, True)
+
+
+async def test_a_replica_with_something_new_is_not_unchanged(back_end: BackEnd) -> None:
+    replica = back_end.replica
+    await replica.column(NOON)
+    await back_end.again().publish(HUB1, a_certificate().der, NOON)
+
+    assert not await replica.unchanged()
+    back_end.take_away()
+    assert not await replica.unchanged()
+
+
+@numbering_only
+async def test_what_a_watch_has_told_is_nothing_new(back_end: BackEnd) -> None:
+    replica = back_end.replica
+    await replica.column(NOON)
+    watch = aiter(replica.watch(POLL))
+    waiting = asyncio.ensure_future(anext(watch))
+    await asyncio.wait({waiting}, timeout=QUIET)
+    await back_end.again().publish(HUB1, a_certificate().der, NOON)
+
+    assert await asyncio.wait_for(waiting, 10) == {HUB1}
+    assert await replica.unchanged()
+    await ended(watch)

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from mailtrust.core.model.certificate import Pin
+from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.trust import Snapshot
-from mailtrust.directory.snapshot import load, save
+from mailtrust.directory.snapshot import SnapshotFile, load, save
 from mailtrust.errors import StoreUnavailable
 from tests.directory.account import an_ordinary_account
-from tests.make import DC1, HUB1, HUB2, NOON, a_certificate
+from tests.make import DC1, HUB1, HUB2, NOON, a_certificate, a_replica, minutes
 
-HELD = Snapshot({a_certificate().pin: HUB1, a_certificate(key="b").pin: HUB2}, NOON, DC1)
+FIRST, SECOND = a_certificate(), a_certificate(key="b")
+HELD = Snapshot({FIRST.pin: HUB1, SECOND.pin: HUB2}, NOON, DC1)
 
 
 @pytest.fixture
 def file(folder: Path) -> Path:
-    return folder / "snapshot.json"
+    return folder / "snapshot.jsonl"
 
 
 @pytest.mark.parametrize("held", [HELD, Snapshot(), Snapshot({}, NOON, DC1)], ids=["full", "none", "empty"])
@@ -49,7 +52,7 @@ def test_saving_leaves_nothing_beside_it_and_anybody_may_read_it(file: Path) -> 
     for _ in range(3):
         save(file, HELD)
 
-    assert [one.name for one in file.parent.iterdir()] == ["snapshot.json"]
+    assert [one.name for one in file.parent.iterdir()] == ["snapshot.jsonl"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
@@ -62,7 +65,7 @@ def test_a_save_that_fails_leaves_the_old_one(file: Path) -> None:
 
     assert failed.value.hint
     assert load(file) == HELD
-    assert [one.name for one in file.parent.iterdir()] == ["snapshot.json"]
+    assert [one.name for one in file.parent.iterdir()] == ["snapshot.jsonl"]
 
 
 def test_a_save_that_fails_at_its_end_leaves_nothing_beside_it(file: Path) -> None:
@@ -72,7 +75,7 @@ def test_a_save_that_fails_at_its_end_leaves_nothing_beside_it(file: Path) -> No
     with pytest.raises(StoreUnavailable, match="cannot be written"):
         save(file, HELD)
 
-    assert [one.name for one in file.parent.iterdir()] == ["snapshot.json"]
+    assert [one.name for one in file.parent.iterdir()] == ["snapshot.jsonl"]
 
 
 def cut(content: str) -> str:
@@ -80,7 +83,7 @@ def cut(content: str) -> str:
 
 
 def of_another_release(content: str) -> str:
-    return content.replace("snapshot/1", "snapshot/2")
+    return content.replace("snapshot/2", "snapshot/3")
 
 
 def with_a_pin_that_is_none(content: str) -> str:
@@ -110,3 +113,78 @@ def test_bytes_that_are_no_text_are_not_believed(file: Path) -> None:
 
     with pytest.raises(StoreUnavailable, match="damaged"):
         load(file)
+
+
+def a_large_one() -> Snapshot:
+    """As it is after a look at one server, when it is known whose keys are whose."""
+    many = {Pin(f"{number:064x}"): ServerName(f"hub{number}.example.test") for number in range(1000)}
+    return Snapshot(many, NOON, DC1).updated([a_replica(DC1, FIRST)], DC1, NOON)
+
+
+def test_a_change_and_a_new_date_cost_a_line(file: Path) -> None:
+    """However much there is: the rest of the file is left as it stands."""
+    keeper, before = SnapshotFile(file), a_large_one()
+    keeper.save(before)
+    whole = file.read_bytes()
+    after = before.updated([a_replica(DC1, SECOND)], DC1, NOON + minutes(1))
+
+    keeper.save(after)
+    with_change = file.read_bytes()
+    keeper.save(after.confirmed(NOON + minutes(2)))
+
+    assert with_change.startswith(whole)
+    assert with_change[len(whole) :].count(b"\n") == 1
+    assert len(with_change) - len(whole) < 400
+    assert file.read_bytes().startswith(with_change)
+    assert keeper.load() == after.confirmed(NOON + minutes(2))
+
+
+def test_a_line_that_a_power_cut_left_unfinished_was_never_said(file: Path) -> None:
+    keeper, before = SnapshotFile(file), a_large_one()
+    keeper.save(before)
+    whole = file.stat().st_size
+    keeper.save(before.updated([a_replica(DC1, SECOND)], DC1, NOON + minutes(1)))
+    long = file.read_bytes()
+
+    for size in (whole, whole + 1, len(long) - 1):
+        file.write_bytes(long[:size])
+        assert load(file) == before
+
+
+def taken_away(file: Path) -> None:
+    file.unlink()
+
+
+def written_by_another(file: Path) -> None:
+    save(file, HELD)
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("disturbed", [taken_away, written_by_another, cut_short])
+def test_a_file_that_is_not_as_it_was_left_is_written_anew(
+    file: Path, disturbed: Callable[[Path], None]
+) -> None:
+    keeper, before = SnapshotFile(file), a_large_one()
+    keeper.save(before)
+    disturbed(file)
+    after = before.updated([a_replica(DC1, SECOND)], DC1, NOON + minutes(1))
+
+    keeper.save(after)
+
+    assert load(file) == after
+
+
+def test_a_file_does_not_grow_for_ever(file: Path) -> None:
+    keeper, held = SnapshotFile(file), a_large_one()
+    keeper.save(held)
+    whole = file.stat().st_size
+
+    for minute in range(3000):
+        held = held.confirmed(NOON + minutes(minute))
+        keeper.save(held)
+
+    assert file.stat().st_size < 3 * whole
+    assert load(file) == held

@@ -232,7 +232,7 @@ async def test_a_withdrawal_holds_for_a_session_that_stands_already(organization
         await send(hub1)
         await eventually(lambda: hub1.hub.waiting() == 0)
         await organization.withdraw(HOP)
-        snapshot = hub1.settings.store / "snapshot.json"
+        snapshot = hub1.settings.store / "snapshot.jsonl"
         await eventually(lambda: HOP.certificate.pin not in snapshot.read_text())
         await send(hub1)
         row = await put_off(hub1)

@@ -80,9 +80,9 @@ async def test_a_start_that_is_broken_off_lets_go_of_everything(organization: Or
     class Frozen:
         url = "sqlite:///srv/frozen.db"
 
-        async def look(self, *_: object) -> list[object]:
+        async def column(self, *_: object) -> object:
             asked.set()
-            return await asyncio.Event().wait()  # type: ignore[return-value]
+            return await asyncio.Event().wait()
 
     async def begin() -> None:
         async with organization.hub(port=port, home=Frozen()):

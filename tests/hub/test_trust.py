@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.model.trust import Trusted
+from mailtrust.core.model.trust import Column, Stranger, Trusted
+from mailtrust.errors import DirectoryUnavailable
 from mailtrust.transports.hub.trust import Trust
 from tests.hub.organization import Organization, Peer, held
 from tests.loopback import eventually
-from tests.make import HUB1, HUB2
+from tests.make import HUB1, HUB2, NOON, minutes
 
 BOX = f"postmaster@{HUB1}"
 PEER = held(HUB2)
@@ -166,10 +167,15 @@ class Unreadable:
         self.gone = False
 
     async def look(self, servers: object, now: object) -> list[ReplicaSighting]:
-        return [] if self.gone else list(await self._before.replica.look(None, now))  # type: ignore[arg-type]
+        return [] if self.gone else list(await self._before.replica.look(servers, now))  # type: ignore[arg-type]
 
-    async def state(self) -> object:
-        return type("State", (), {"readable": not self.gone})()
+    async def column(self, now: datetime) -> Column:
+        if self.gone:
+            raise DirectoryUnavailable(f"{self.url} never answers")
+        return await self._before.replica.column(now)
+
+    async def unchanged(self) -> bool:
+        return False
 
     async def watch(self, every: object):  # type: ignore[no-untyped-def]
         await asyncio.Event().wait()
@@ -247,15 +253,15 @@ async def test_a_stranger_who_hangs_up_takes_nobody_elses_look_along(organizatio
     """Two share a look at the directory; it is not over because the one that caused it has gone."""
     home = Unreadable(organization)
     looking, go_on = asyncio.Event(), asyncio.Event()
-    look = home.look
+    column = home.column
 
-    async def slow(servers: object, now: object) -> list[ReplicaSighting]:
+    async def slow(now: datetime) -> Column:
         looking.set()
         await go_on.wait()
-        return await look(servers, now)
+        return await column(now)
 
     async with organization.hub(home=home) as hub1:
-        home.look = slow  # type: ignore[method-assign]
+        home.column = slow  # type: ignore[method-assign]
         async with Peer.meets(hub1.endpoint, STRANGER) as first:
             await first.says("NOOP")
             # Of the same second, so both wait for one look.
@@ -275,14 +281,14 @@ async def test_strangers_at_once_cost_one_look_at_the_directory(organization: Or
     """Else a stranger could make us hammer the directory."""
     looks = 0
     home = Unreadable(organization)
-    look = home.look
+    column = home.column
 
-    async def counted(servers: object, now: object) -> list[ReplicaSighting]:
+    async def counted(now: datetime) -> Column:
         nonlocal looks
         looks += 1
-        return await look(servers, now)
+        return await column(now)
 
-    home.look = counted  # type: ignore[method-assign]
+    home.column = counted  # type: ignore[method-assign]
     async with organization.hub(home=home) as hub1:
         started = looks
 
@@ -313,7 +319,7 @@ async def test_a_change_of_one_entry_is_one_look_at_one_entry(
 ) -> None:
     """What it costs to stay up to date does not grow with the directory."""
     home = Telling(organization)
-    trust = Trust(ServerName(HUB1), home, tmp_path / "snapshot.json", lambda _: None)
+    trust = Trust(ServerName(HUB1), home, tmp_path / "snapshot.jsonl", lambda _: None)
     await trust.start()
     keeping = asyncio.create_task(trust.keep())
     await organization.publish(PEER)
@@ -331,12 +337,63 @@ class Telling(Unreadable):
     def __init__(self, before: Organization) -> None:
         super().__init__(before)
         self.asked: list[object] = []
+        self.has_nothing_new = False
         self.changed: asyncio.Queue[frozenset[str]] = asyncio.Queue()
 
     async def look(self, servers: object, now: object) -> list[ReplicaSighting]:
         self.asked.append(servers)
-        return list(await self._before.replica.look(servers, now))  # type: ignore[arg-type]
+        return await super().look(servers, now)
+
+    async def column(self, now: datetime) -> Column:
+        self.asked.append(None)
+        return await super().column(now)
+
+    async def unchanged(self) -> bool:
+        return self.has_nothing_new and not self.gone
 
     async def watch(self, every: object):  # type: ignore[no-untyped-def]
         while True:
             yield await self.changed.get()
+
+
+async def test_a_home_with_nothing_new_is_not_read_again(organization: Organization, tmp_path: Path) -> None:
+    """Neither to know that it answers, nor for a stranger."""
+    home = Telling(organization)
+    home.has_nothing_new = True
+    later = NOON + minutes(10)
+    moments = iter([NOON] * 3)
+    trust = Trust(
+        ServerName(HUB1), home, tmp_path / "snapshot.jsonl", lambda _: None,
+        max_age=timedelta(seconds=0.2), now=lambda: next(moments, later),
+    )  # fmt: skip
+    await organization.publish(PEER)
+    await trust.start()
+    keeping = asyncio.create_task(trust.keep())
+
+    assert await trust.judge_again(STRANGER.certificate) == Stranger(STRANGER.certificate)
+    await eventually(lambda: trust.snapshot.taken_at == later)
+
+    keeping.cancel()
+    assert trust.judge(PEER.certificate) == Trusted(ServerName(HUB2))
+    assert home.asked == [None]
+
+
+async def test_what_could_not_be_looked_at_is_looked_at_again(
+    organization: Organization, tmp_path: Path
+) -> None:
+    """A change that was told once is not told again."""
+    home = Telling(organization)
+    home.has_nothing_new = True
+    trust = Trust(
+        ServerName(HUB1), home, tmp_path / "snapshot.jsonl", lambda _: None, max_age=timedelta(seconds=1)
+    )
+    await trust.start()
+    keeping = asyncio.create_task(trust.keep())
+    await organization.publish(PEER)
+    home.gone = True
+    home.changed.put_nowait(frozenset([HUB2]))
+    await eventually(lambda: len(home.asked) > 1)
+    home.gone = False
+
+    await eventually(lambda: trust.judge(PEER.certificate) == Trusted(ServerName(HUB2)))
+    keeping.cancel()

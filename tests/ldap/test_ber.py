@@ -174,3 +174,26 @@ def test_an_announced_length_costs_no_memory() -> None:
         tracemalloc.stop()
 
     assert peak < 100_000
+
+
+@given(
+    st.builds(
+        bytes.__add__,
+        st.sampled_from([b"\x04", b"\x30\x82", b"\x1f\x01", b"\x04\x80", b"\x64\x84\0"]),
+        st.binary(max_size=9),
+    ),
+    st.integers(0, 4),
+    st.integers(0, 12),
+)
+def test_reading_is_measuring_with_the_end_in_mind(data: bytes, at: int, end: int) -> None:
+    """It is written twice, because it is hot; whatever is not well formed goes the other way."""
+    end = min(end, len(data))
+    try:
+        expected = ber.measure(data, at, end)
+    except NotLdap:
+        expected = None
+    if expected is None or expected[2] > end:
+        with pytest.raises(NotLdap):
+            ber.read(data, at, end)
+    else:
+        assert ber.read(data, at, end) == expected

@@ -214,7 +214,13 @@ def test_an_attribute_is_found_however_it_is_written() -> None:
     [
         ("0201ff 650700", "a message numbered -1"),
         ("02050080000000 6500", "a message numbered 2147483648"),
+        ("0209000000000000000001 6500", "a message without a number"),
+        ("040101 6500", "a message without a number"),
+        ("02821388" + "7f" * 5000 + " 6500", "a message without a number"),
         ("020101 6600", "a message of an unknown kind, 0x66"),
+        ("020101 6404 3000 3000", "an entry without a name, or without attributes"),
+        ("020101 6404 0400 3100", "an entry without a name, or without attributes"),
+        ("020101 6405 0401ff 3000", "a text that is no UTF-8"),
         ("020101 6407 0400 3003 0401 61", "longer than what holds it"),
         ("020101 640b 0400 3007 3005 0400 3001 00", "an entry whose attributes are none"),
         ("020101 640c 0400 3008 3006 0400 3102 0200", "a value with tag 0x02"),

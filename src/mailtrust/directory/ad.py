@@ -21,6 +21,7 @@ from typing import TypeVar
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.core.sites import Controller, Forest
 from mailtrust.directory import ad_computers as computers
 from mailtrust.directory.ad_computers import Marks, Point
@@ -68,6 +69,7 @@ class AdReplica:
         self._timeout = timeout
         self._unhinted = unhinted
         self._looked_at: Marks | None = None
+        self._told: Marks | str | None = None
 
     @property
     def server(self) -> str:
@@ -85,7 +87,7 @@ class AdReplica:
                 ReplicaSighting(one, self.url, None, now, self._session.why(error)) for one in asked or ()
             ]
         if few is None:
-            self._looked_at = read.marks
+            self._looked_at = self._told = read.marks
         found = computers.sightings(
             read.members, read.others, read.points, self.url, now, read.seen, read.writer
         )
@@ -93,6 +95,20 @@ class AdReplica:
             return tuple(found.values())
         nothing = ReplicaSighting(ServerName(""), self.url, (), now, writer=read.writer, seen=read.seen)
         return [found.get(one) or replace(nothing, server=one) for one in asked]
+
+    async def column(self, now: datetime) -> Column:
+        """The keys that every server publishes; see `Replica.column`."""
+        read = await self._read(lambda reader: reader.contents(None))
+        self._looked_at = self._told = read.marks
+        found = computers.sightings(
+            read.members, read.others, read.points, self.url, now, read.seen, read.writer
+        )
+        return Column.of(found.values())
+
+    async def unchanged(self) -> bool:
+        """As `Replica.unchanged` has it; the number of every point is read, and nothing else of it."""
+        known, marks = self._told, await self._marks()
+        return marks == known and not isinstance(marks, str)
 
     async def publish(
         self,
@@ -224,6 +240,7 @@ class AdReplica:
                 else:
                     known, full_at = await self._marks(), loop.time()
                 if known != before:
+                    self._told = known
                     yield computers.whose(before, known)
                 if isinstance(known, str):
                     await asyncio.sleep(next(waits).total_seconds())

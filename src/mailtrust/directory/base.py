@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from mailtrust.core.model.certificate import Fingerprint, Pin
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 
 Changed = frozenset[ServerName] | None
 """Whose entries changed; None: somebody's."""
@@ -94,6 +95,19 @@ class Replica(Protocol):
         A server without an entry has an empty sighting.  A replica that cannot be read gives a sighting
         with ``found=None`` for each server asked for; asked for all, it gives none: see `state` for why.
         `home` and `primary` are left False: the caller knows.
+        """
+
+    async def column(self, now: datetime) -> Column:
+        """
+        The keys that every server publishes: a `look` at everybody for a fraction of its time and memory.
+
+        They are those of the certificates that such a look finds, authorities left out.
+        """
+
+    async def unchanged(self) -> bool:
+        """
+        True if it answers, and nothing changed here but what a look at everybody or a column showed, or a
+        watch of this object told since.  A False may be wrong: then look.  Never raises.
         """
 
     async def publish(

@@ -17,8 +17,10 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
+from mailtrust.core.model.key_reader import KeyReader
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.directory import ldap_standard as standard
 from mailtrust.directory.base import Changed, Prepared, ReplicaState
 from mailtrust.directory.ldap_changes import Cookie, Mark, cookie, seen_by, shown, told
@@ -36,6 +38,7 @@ from mailtrust.ldap.responses import Entry, Result
 
 __all__ = ["LdapReplica", "LdapSettings"]
 
+_PUBLISHING = Present(standard.CERTIFICATE)
 _FEW = 50
 """Up to here servers are asked for by name; above, reading all of them costs less."""
 
@@ -58,7 +61,8 @@ class LdapReplica:
         self._settings = settings
         self._base = settings.base
         self._timeout = timeout
-        self._looked_at: Mark = None
+        self._looked_at: Mark | None = None
+        self._told: Mark | None = None
         self._tells = True
 
     @property
@@ -82,12 +86,44 @@ class LdapReplica:
                 ReplicaSighting(one, self.url, None, now, self._session.why(error)) for one in asked or ()
             ]
         if asked is None:
-            self._looked_at = before if before and self._tells else shown(found.values())
+            self._looked_at = self._told = before if before and self._tells else shown(found.values())
         seen = seen_by(before)
         return [
             standard.sighting(one, found.get(one), self.url, now, seen)
             for one in (sorted(found) if asked is None else asked)
         ]
+
+    async def column(self, now: datetime) -> Column:  # noqa: ARG002 - keys have no dates
+        """The keys that every server publishes, read page by page; see `Replica.column`."""
+
+        async def work(wire: Wire) -> tuple[Mark, Column]:
+            base, column, reader = str(self._base), Column(), KeyReader()
+            numbered = await self._numbered(wire)
+            if numbered is None:
+                # What is seen is the mark, so it takes all that an entry has.
+                found = await self._entries(wire, None)
+                for name, entry in found.items():
+                    column.add(name, standard.pins(entry, name, reader))
+                return shown(found.values()), column
+            is_empty = True
+            search = Search(base, Scope.ONE_LEVEL, _PUBLISHING, (standard.CERTIFICATE,))
+            async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
+                async for one in entries:
+                    is_empty, server = False, standard.server_below(one, base)
+                    if server is not None:
+                        column.add(server, standard.pins(one, server, reader))
+            if is_empty:
+                await self._require_base(wire)
+            return numbered, column
+
+        before, column = await self._session.do(work)
+        self._looked_at = self._told = before
+        return column
+
+    async def unchanged(self) -> bool:
+        """As `Replica.unchanged` has it: one number of the server's, where it tells changes."""
+        known, mark = self._told, await self._mark()
+        return mark == known and not isinstance(mark, str)
 
     async def publish(
         self,
@@ -180,9 +216,8 @@ class LdapReplica:
             return [*trials, await try_entry(wire, Deed.NEW, self._name(nobody), new, patience)]
 
         tried = await self._session.do(work)
-        wanted = Present(standard.CERTIFICATE)
         nobody = await try_anonymously(
-            self.url, self._settings, self._base, wanted, standard.CERTIFICATE, self._timeout
+            self.url, self._settings, self._base, _PUBLISHING, standard.CERTIFICATE, self._timeout
         )
         return (*tried, nobody)
 
@@ -201,8 +236,9 @@ class LdapReplica:
                     wire = await self._session.wire()
                     async with aclosing(told(wire, self._base, known, self._timeout)) as changes:
                         async for mark_after, changed in changes:
-                            known = mark_after
-                            yield changed
+                            known = self._told = mark_after
+                            if changed is None or changed:
+                                yield changed
             except DirectoryUnavailable:
                 # A refusal: it tells nothing of this part of its tree, and its own mark stands still there.
                 # All else is seen in the next mark, which is then a reason.
@@ -214,6 +250,7 @@ class LdapReplica:
                 waits = pauses(every)
             before, known = known, await self._mark()
             if known != before:
+                self._told = known
                 yield None
 
     async def close(self) -> None:
@@ -242,8 +279,10 @@ class LdapReplica:
             return error.message
 
     async def _mark_by(self, wire: Wire) -> Mark:
-        numbered = await cookie(wire, self._base, self._timeout) if self._tells else None
-        return numbered or shown((await self._entries(wire, None)).values())
+        return await self._numbered(wire) or shown((await self._entries(wire, None)).values())
+
+    async def _numbered(self, wire: Wire) -> Cookie | None:
+        return await cookie(wire, self._base, self._timeout) if self._tells else None
 
     async def _entry(self, wire: Wire, server: ServerName) -> Entry | None:
         return (await self._entries(wire, (server,))).get(server)
@@ -251,24 +290,29 @@ class LdapReplica:
     async def _entries(self, wire: Wire, asked: tuple[ServerName, ...] | None) -> dict[ServerName, Entry]:
         """The entries of those asked for that have one; None: all that publish something."""
         if asked is None or len(asked) > _FEW:
-            found = await self._all(wire, Present(standard.CERTIFICATE))
+            found = await self._all(wire, _PUBLISHING)
         elif asked:
             found = await self._all(wire, Or(tuple(Equal("cn", one.encode()) for one in asked)))
         else:
             found = []
-        return standard.by_server(found, self._base)
+        return standard.by_server(found, str(self._base))
 
     async def _all(self, wire: Wire, wanted: Filter) -> list[Entry]:
         base = str(self._base)
         search = Search(base, Scope.ONE_LEVEL, wanted, standard.ATTRIBUTES)
         async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
             found = [one async for one in entries]
-        if not found and not await is_shown(wire, self._base, self._timeout):
+        if not found:
+            await self._require_base(wire)
+        return found
+
+    async def _require_base(self, wire: Wire) -> None:
+        """An empty answer counts only where this is seen.  Raises: DirectoryUnavailable."""
+        if not await is_shown(wire, self._base, self._timeout):
             raise DirectoryUnavailable(
-                f"{self.url} shows no entry {base}: it is not there, or this account may not see it",
+                f"{self.url} shows no entry {self._base}: it is not there, or this account may not see it",
                 hint="check directory.base, and that this account may read that entry and those below it",
             )
-        return found
 
     def _name(self, server: ServerName) -> Name:
         return self._base.child("cn", server)

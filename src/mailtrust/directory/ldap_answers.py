@@ -36,7 +36,7 @@ _IS_IT_RUNNING = "is the server running, and can it be reached from here?"
 class Box:
     """The answers to one request, in the order in which they came, until they are taken."""
 
-    __slots__ = ("_freed", "_held", "_waiter", "is_finished", "number", "why_lost")
+    __slots__ = ("_freed", "_held", "_held_bytes", "_waiter", "is_finished", "number", "why_lost")
 
     def __init__(self, number: int, freed: Callable[[int], None]) -> None:
         self.number = number
@@ -45,13 +45,17 @@ class Box:
         self.why_lost: str | None = None
         self._freed = freed
         self._held: deque[Response] = deque()
+        self._held_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
 
-    def put(self, response: Response) -> None:
-        """Hold an answer."""
+    def put(self, response: Response) -> int:
+        """Hold an answer; about how many bytes of memory that takes."""
+        size = weight(response)
         self._held.append(response)
+        self._held_bytes += size
         self.is_finished = self.is_finished or response.is_last
         self._wake()
+        return size
 
     def lose(self, why: str) -> None:
         """Nothing more will come; *why* stands behind the server's name."""
@@ -61,22 +65,36 @@ class Box:
 
     async def next(self) -> Response | None:
         """The next answer; None if there will be none, and then `why_lost` says why."""
-        while not self._held:
-            if self.why_lost is not None:
-                return None
+        if not await self._has_some():
+            return None
+        response = self._held.popleft()
+        self._free(weight(response))
+        return response
+
+    async def all_held(self) -> tuple[Response, ...]:
+        """The answers that came meanwhile, one at least; none if there will be none, as in `next`."""
+        await self._has_some()
+        held = tuple(self._held)
+        self.forget()
+        return held
+
+    def forget(self) -> None:
+        """Nobody wants what is held."""
+        self._held.clear()
+        self._free(self._held_bytes)
+
+    async def _has_some(self) -> bool:
+        while not self._held and self.why_lost is None:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        response = self._held.popleft()
-        self._freed(weight(response))
-        return response
+        return bool(self._held)
 
-    def forget(self) -> None:
-        """Nobody wants what is held."""
-        self._freed(sum(map(weight, self._held)))
-        self._held.clear()
+    def _free(self, size: int) -> None:
+        self._held_bytes -= size
+        self._freed(size)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -86,9 +104,8 @@ class Box:
 def weight(response: Response) -> int:
     """About how many bytes of memory it holds."""
     answer = response.answer
-    if not isinstance(answer, Entry):
-        return 1000
-    return 1000 + sum(100 + sum(map(len, values)) for values in answer.attributes.values())
+    attributes = len(answer.attributes) if isinstance(answer, Entry) else 0
+    return 1000 + 100 * attributes + response.size_bytes
 
 
 def is_write(request: Request) -> bool:

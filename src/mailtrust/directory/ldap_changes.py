@@ -62,7 +62,8 @@ async def told(
     wire: Wire, base: Name, known: Mark, timeout: timedelta
 ) -> AsyncGenerator[tuple[Mark, Changed], None]:
     """
-    The mark after each change since *known*, and whose entry changed, as the server tells them.
+    The mark after each change since *known*, and whose entry changed, as the server tells it; nobody's where
+    something changed elsewhere in its tree, and only the mark moves.
 
     Ends at once where *known* is no mark of what is there; *timeout* is for telling once more what
     there is.  Raises: DirectoryUnavailable, also where the server tells no changes.
@@ -87,8 +88,8 @@ async def _told_since(wire: Wire, base: Name, value: bytes) -> AsyncGenerator[tu
         async for response in responses:
             new, changed, names_present = _news(response, names_present=names_present)
             value = syncrepl.merged(value, new) if new else value
-            if changed:
-                yield Cookie(value), _whose(response)
+            if changed or new:
+                yield Cookie(value), _whose(response) if changed else frozenset()
 
 
 async def _told_anew(
@@ -103,7 +104,7 @@ async def _told_anew(
         except TimeoutError as error:
             # 389 DS says nothing more, not even that there was more than its limit.
             raise DirectoryUnavailable(f"{wire.url} does not come to the end of what there is") from error
-        if shown(standard.by_server(entries, base).values()) != known:
+        if shown(standard.by_server(entries, str(base)).values()) != known:
             yield None, None
         async for response in responses:
             if _news(response, names_present=False)[1]:

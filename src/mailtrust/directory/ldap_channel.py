@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mailtrust.directory.ldap_answers import Box, lost, weight
+from mailtrust.directory.ldap_answers import Box, lost
 from mailtrust.directory.ldap_link import Link
 from mailtrust.errors import DirectoryUnavailable
 from mailtrust.ldap import filters
@@ -123,8 +123,7 @@ class Channel:
                 return
             box = self._boxes.get(event.message_id)
             if box is not None:
-                box.put(event)
-                self._held += weight(event)
+                self._held += box.put(event)
         self._balance()
 
     def _lost(self, why: str) -> None:

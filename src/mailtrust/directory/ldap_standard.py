@@ -15,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from mailtrust.core.model.certificate import Fingerprint, Pin, certificate, fingerprint_of
+from mailtrust.core.model.key_reader import KeyReader
 from mailtrust.core.model.replication import Seen, Stamp
 from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_name
 from mailtrust.core.model.sighting import Published, ReplicaSighting, Unparsable
@@ -62,14 +64,34 @@ def server_of(entry: Entry) -> ServerName | None:
         return None
 
 
-def by_server(entries: Iterable[Entry], base: Name) -> dict[ServerName, Entry]:
+def by_server(entries: Iterable[Entry], base: str) -> dict[ServerName, Entry]:
     """The entries that are a server's, directly below *base*."""
-    # A second cn, or another attribute in the name, must not make an entry somebody else's.
-    pairs = ((server_of(one), one) for one in entries)
-    return {
-        server: one for server, one in pairs
-        if server is not None and names.parse(one.name).is_same(base.child("cn", server))
-    }  # fmt: skip
+    pairs = ((server_below(one, base), one) for one in entries)
+    return {server: one for server, one in pairs if server is not None}
+
+
+def server_below(entry: Entry, base: str) -> ServerName | None:
+    """Whose entry it is, if it stands right below *base* and is named by nothing but the server's name."""
+    leaf, _, above = entry.name.partition(",")
+    kind, _, name = leaf.partition("=")
+    # Nearly all are written plainly, and all alike.
+    if "\\" in leaf or kind.lower() != "cn" or not _is_same(above, base):
+        server = server_of(entry)
+        at = names.parse(base).child("cn", server) if server is not None else None
+        return server if at is not None and names.parse(entry.name).is_same(at) else None
+    try:
+        server = server_name(name)
+    except BadInput:
+        return None
+    return server if server == name.lower() else None
+
+
+def pins(entry: Entry, server: ServerName, reader: KeyReader) -> Iterator[Pin]:
+    """The keys of every published certificate that is no authority."""
+    for attribute, held in entry.attributes.items():
+        for der in held if _is_certificate(attribute) else ():
+            if (pin := reader.believable_pin(der, server)) is not None:
+                yield pin
 
 
 def values(entry: Entry | None) -> tuple[Value, ...]:
@@ -78,7 +100,7 @@ def values(entry: Entry | None) -> tuple[Value, ...]:
     return tuple(
         Value(attribute, der)
         for attribute, held in attributes.items()
-        if attribute.lower().partition(";")[0] == CERTIFICATE.lower()
+        if _is_certificate(attribute)
         for der in held
     )
 
@@ -180,6 +202,18 @@ def _publication(entry: Entry, der: bytes, listeners: Sequence[Endpoint] | None)
 
 def _without(held: Iterable[Value]) -> tuple[Change, ...]:
     return tuple(Change(How.DELETE, one.attribute, (one.der,)) for one in held)
+
+
+def _is_certificate(attribute: str) -> bool:
+    return attribute == WRITTEN or attribute.lower().partition(";")[0] == CERTIFICATE.lower()
+
+
+@lru_cache(maxsize=64)
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return names.parse(one).is_same(names.parse(other))
+    except BadInput:
+        return False
 
 
 def _pin(der: bytes) -> Pin | None:

@@ -120,22 +120,33 @@ class Wire:
 
         One stream at a time: another one waits, for OpenLDAP keeps one place per connection.
         """
+
+        def asked(cookie: bytes) -> asyncio.Task[tuple[Response, ...]]:
+            with_page = (*controls, extras.paged(page, cookie))
+            return asyncio.create_task(self.ask(search, with_page, timeout=timeout, most=page))
+
         async with self._patience(search, timeout):
             await self._paging.acquire()
+        answers = asked(b"")
         try:
             cookie: bytes | None = b""
             empty = 0
             while cookie is not None:
-                with_page = (*controls, extras.paged(page, cookie))
-                *found, last = await self.ask(search, with_page, timeout=timeout, most=page)
-                for one in found:
-                    if isinstance(one.answer, Entry):
-                        yield one.answer
+                *found, last = await answers
                 cookie = extras.page_cookie(last) or None
                 empty = 0 if found else empty + 1
                 if empty > _EMPTY_PAGES:
                     raise DirectoryUnavailable(f"{self.url} sends empty pages and comes to no end")
+                if cookie is not None:
+                    # The server reads its next page while we read this one.
+                    answers = asked(cookie)
+                    await asyncio.sleep(0)
+                for one in found:
+                    if isinstance(one.answer, Entry):
+                        yield one.answer
         finally:
+            answers.cancel()
+            await asyncio.gather(answers, return_exceptions=True)
             self._paging.release()
 
     async def modify(
@@ -233,19 +244,21 @@ class Wire:
     async def _all(self, box: Box, request: Request, most: int) -> list[Response]:
         answers: list[Response] = []
         counted = held_bytes = 0
-        while True:
-            response = await self._next(box, request)
-            answers.append(response)
-            if response.is_last:
-                return answers
-            held_bytes += weight(response)
-            # Active Directory points to its other naming contexts beside a page that is full already.
-            counted += not isinstance(response.answer, Reference)
-            if counted > most or held_bytes > self._channel.settings.held_bytes:
-                raise DirectoryUnavailable(
-                    f"{self.url} sent more than was asked for: {len(answers)} answers, {held_bytes} bytes",
-                    hint="ask page by page",
-                )
+        while held := await box.all_held():
+            for response in held:
+                answers.append(response)
+                if response.is_last:
+                    return answers
+                held_bytes += weight(response)
+                # Active Directory points to its other naming contexts beside a page that is full already.
+                counted += not isinstance(response.answer, Reference)
+                if counted > most or held_bytes > self._channel.settings.held_bytes:
+                    raise DirectoryUnavailable(
+                        f"{self.url} sent more than was asked for: {len(answers)} answers,"
+                        f" {held_bytes} bytes",
+                        hint="ask page by page",
+                    )
+        raise lost(self.url, request, box.why_lost or "closed the connection")
 
     async def _next(self, box: Box, request: Request) -> Response:
         response = await box.next()

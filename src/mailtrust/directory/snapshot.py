@@ -1,12 +1,17 @@
 """
 The trust snapshot on disk, so that a hub that starts while the directory is down believes the same peers.
 
-It is replaced at one stroke: whoever reads it sees the old one or the new one, even after a power cut.
+One JSON object a line: the format's name; the whole snapshot, and last of it when and from which replica it
+was taken; then a line for each change, for a change in a large directory must not cost what that one costs.
+The whole is put there at one stroke, and a line that is not finished was never said: so whoever reads sees
+the old snapshot or the new one, even after a power cut.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,21 +20,71 @@ import msgspec
 from mailtrust import durable
 from mailtrust.core.model.certificate import Pin
 from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.spread import Spread
 from mailtrust.core.model.trust import Snapshot
 from mailtrust.errors import StoreUnavailable
 
-SNAPSHOT_FILE = "snapshot.json"
+SNAPSHOT_FILE = "snapshot.jsonl"
 """Its name in a server's store."""
-_SCHEMA = "mailtrust.snapshot/1"
+_SCHEMA = "mailtrust.snapshot/2"
+_AT_ONCE = 1000
+_LEAST_BYTES = 64 * 1024
+"""So much may stand behind the whole snapshot, or as much as that is long, until it is written anew."""
 _Pin = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _Written(msgspec.Struct, frozen=True):
+class _Head(msgspec.Struct, frozen=True):
     schema: str
-    taken_at: _Moment | None
-    replica: str
-    servers: dict[_Pin, str]
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    come: dict[_Pin, str] = {}
+    gone: list[_Pin] = []
+    replica: str | None = None
+    """In the last line of the whole snapshot, and of each change."""
+    taken_at: _Moment | None = None
+
+
+class SnapshotFile:
+    """The file of the one who writes it; others `load`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._held: Snapshot | None = None
+        self._whole_bytes = self._bytes = 0
+
+    def load(self) -> Snapshot:
+        """As `load` has it."""
+        return load(self.path)
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Let the file have *snapshot*; it costs what changed.  Raises: StoreUnavailable."""
+        line, self._held = self._news(snapshot), None
+        if line is not None:
+            try:
+                durable.append(self.path, line, behind=self._bytes)
+            except OSError:
+                # Somebody took it away, or the disk is full: what follows will tell.
+                line = None
+        if line is None:
+            save(self.path, snapshot)
+            self._bytes = self._whole_bytes = self.path.stat().st_size
+        else:
+            self._bytes += len(line)
+        self._held = snapshot
+
+    def _news(self, snapshot: Snapshot) -> bytes | None:
+        """What to write behind what is there; None where it is better written anew."""
+        if self._held is None or self._bytes > self._whole_bytes + max(self._whole_bytes, _LEAST_BYTES):
+            return None
+        before, after = self._held.servers, snapshot.servers
+        if before is after:
+            return _encoded(_Line(replica=snapshot.replica, taken_at=snapshot.taken_at))
+        if not isinstance(before, Spread) or not isinstance(after, Spread):
+            return None
+        come, gone = after.since(before)
+        return _encoded(_Line(dict(come.items()), sorted(gone), snapshot.replica, snapshot.taken_at))
 
 
 def load(file: Path) -> Snapshot:
@@ -39,7 +94,10 @@ def load(file: Path) -> Snapshot:
     Raises: StoreUnavailable where it cannot be read, or is not what was written.
     """
     try:
-        written = msgspec.json.decode(file.read_bytes(), type=_Written)
+        with file.open("rb") as lines:
+            head = msgspec.json.decode(next(lines, b""), type=_Head)
+            if head.schema == _SCHEMA:
+                return _read(lines)
     except FileNotFoundError:
         return Snapshot()
     except OSError as error:
@@ -51,23 +109,48 @@ def load(file: Path) -> Snapshot:
             f"the trust snapshot {file} is damaged",
             hint="delete it; the hub takes a new one from its home replica",
         ) from error
-    if written.schema != _SCHEMA:
-        raise StoreUnavailable(
-            f"the trust snapshot {file} was written by another release of mailtrust",
-            hint="delete it; the hub takes a new one from its home replica",
-        )
-    servers = {Pin(pin): ServerName(server) for pin, server in written.servers.items()}
-    return Snapshot(servers, written.taken_at, written.replica)
+    raise StoreUnavailable(
+        f"the trust snapshot {file} was written by another release of mailtrust",
+        hint="delete it; the hub takes a new one from its home replica",
+    )
 
 
 def save(file: Path, snapshot: Snapshot) -> None:
     """Put *snapshot* in the place of what *file* has, wholly or not at all.  Raises: StoreUnavailable."""
-    written = _Written(_SCHEMA, snapshot.taken_at, snapshot.replica, dict(snapshot.servers.items()))
     try:
         # Whom we believe is no secret, and a monitoring account reads how old it is.
-        durable.write(file, msgspec.json.format(msgspec.json.encode(written)), durable.PUBLIC)
+        durable.write(file, _lines(snapshot), durable.PUBLIC)
     except OSError as error:
         raise StoreUnavailable(
             f"the trust snapshot {file} cannot be written",
             hint="check that the disk has room and that this account may write to the store's folder",
         ) from error
+
+
+def _lines(snapshot: Snapshot) -> Iterator[bytes]:
+    yield _encoded(_Head(_SCHEMA))
+    pairs = iter(snapshot.servers.items())
+    while some := dict(islice(pairs, _AT_ONCE)):
+        yield _encoded(_Line(dict(some.items())))
+    yield _encoded(_Line(replica=snapshot.replica, taken_at=snapshot.taken_at))
+
+
+def _encoded(line: _Head | _Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _read(lines: Iterable[bytes]) -> Snapshot:
+    servers: dict[Pin, ServerName] = {}
+    last: _Line | None = None
+    decoder = msgspec.json.Decoder(_Line)
+    for text in lines:
+        if not text.endswith(b"\n"):
+            break
+        line = decoder.decode(text)
+        for pin in line.gone:
+            servers.pop(Pin(pin), None)
+        servers.update((Pin(pin), ServerName(server)) for pin, server in line.come.items())
+        last = line if line.replica is not None else last
+    if last is None:
+        raise ValueError("it has no end")
+    return Snapshot(servers, last.taken_at, last.replica or "")

@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 from mailtrust.core.model.certificate import Fingerprint, Pin, fingerprint_of, short
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
+from mailtrust.core.model.trust import Column
 from mailtrust.directory import sqlite_rows as rows
 from mailtrust.directory.base import Changed, ReplicaState
 from mailtrust.directory.contents import Added, Contents, Listens
-from mailtrust.directory.sqlite_entries import sightings
+from mailtrust.directory.sqlite_entries import column, sightings
 from mailtrust.directory.sqlite_file import Mark, ReplicaFile
 from mailtrust.errors import BadInput, DirectoryUnavailable, PublishRefused
 
@@ -80,6 +81,24 @@ class SqliteReplica:
         except DirectoryUnavailable as error:
             why = error.message
             return [ReplicaSighting(server, self.url, None, now, why) for server in asked or ()]
+
+    async def column(self, now: datetime) -> Column:
+        """The keys that every server publishes; see `Replica.column`."""
+
+        def work(_: threading.Event) -> Column:
+            mark = self._file.mark()
+            held = self._read(now)
+            self._looked_at = (mark,)
+            return column(held)
+
+        try:
+            return await self._in_time(work)
+        except DirectoryUnavailable as error:
+            raise self._of_us(error, "read") from error.__cause__
+
+    async def unchanged(self) -> bool:
+        """Always False: the whole file is soon read, and its times cannot tell two writes apart."""
+        return False
 
     async def publish(
         self, server: ServerName, value: bytes, now: datetime, listeners: Sequence[Endpoint] | None = None

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from mailtrust.core.model.certificate import Fingerprint, certificate
+from mailtrust.core.model.key_reader import KeyReader
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Published, ReplicaSighting, Unparsable
+from mailtrust.core.model.trust import Column
 from mailtrust.directory.contents import Added, Contents
 from mailtrust.errors import NotACertificate
 
@@ -37,6 +39,17 @@ def sightings(
         )  # fmt: skip
 
     return [sighting(server) for server in (contents.servers() if servers is None else servers)]
+
+
+def column(contents: Contents) -> Column:
+    """The keys that every server publishes."""
+    gathered, reader = Column(), KeyReader()
+    for (server, _), one in contents.values.items():
+        pin = reader.believable_pin(one.value, server)
+        if pin is not None:
+            gathered.add(server, (pin,))
+    gathered.withdrawn.update(pin for _, pin in contents.withdrawn_keys)
+    return gathered
 
 
 def _by_server(

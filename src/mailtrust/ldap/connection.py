@@ -205,7 +205,7 @@ class Connection:
         if asked is None:
             # It was abandoned, and the answer was on its way.
             return None
-        if asked is not Search and isinstance(answer, Entry | Reference):
+        if asked is not Search and isinstance(answer, (Entry, Reference)):
             return self._end("sent what only a search finds to a request that was none")
         if isinstance(answer, Result):
             return self._finish(response, answer)

@@ -12,7 +12,7 @@ two servers may write one name differently, and `names.py` compares.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailtrust.errors import NotLdap
 from mailtrust.ldap import ber
@@ -115,6 +115,8 @@ class Response:
     message_id: int
     answer: Answer
     controls: tuple[Control, ...] = ()
+    size_bytes: int = field(default=0, compare=False)
+    """On the wire."""
 
     @property
     def is_last(self) -> bool:
@@ -128,24 +130,27 @@ class Response:
 
 def decode(message: bytes) -> Response:
     """The response in the content of one message.  Raises NotLdap."""
-    reader = ber.Reader(message)
-    message_id = reader.integer()
+    end = len(message)
+    tag, start, at = ber.read(message, 0, end)
+    if tag != ber.INTEGER or not 0 < at - start <= ber.INTEGER_BYTES:
+        raise NotLdap("a message without a number")
+    message_id = int.from_bytes(message[start:at], "big", signed=True)
     if not 0 <= message_id <= _GREATEST_ID:
         raise NotLdap(f"a message numbered {message_id}")
-    tag, inside = reader.enter_any()
-    answer = _answer(tag, inside)
+    tag, start, at = ber.read(message, at, end)
+    answer = _entry(message, start, at) if tag == _ENTRY else _answer(tag, ber.Reader(message, start, at))
     controls: tuple[Control, ...] = ()
-    if reader.next_tag == _CONTROLS:
-        controls = _controls(reader.enter(_CONTROLS))
-    reader.skip_rest()
-    return Response(message_id, answer, controls)
+    if at < end:
+        reader = ber.Reader(message, at)
+        if reader.next_tag == _CONTROLS:
+            controls = _controls(reader.enter(_CONTROLS))
+        reader.skip_rest()
+    return Response(message_id, answer, controls, end)
 
 
 def entry(reader: ber.Reader) -> Entry:
-    """The entry inside a search's answer, and inside the controls that bring one.  Raises NotLdap."""
-    name = reader.text()
-    data, at, end = reader.enter().span()
-    return Entry(name, _attributes(data, at, end))
+    """The entry inside the controls that bring one.  Raises NotLdap."""
+    return _entry(*reader.span())
 
 
 def printable(text: str) -> str:
@@ -155,8 +160,6 @@ def printable(text: str) -> str:
 
 
 def _answer(tag: int, inside: ber.Reader) -> Answer:
-    if tag == _ENTRY:
-        return entry(inside)
     if tag in _RESULTS:
         return _result(inside)
     if tag == _REFERENCE:
@@ -166,8 +169,20 @@ def _answer(tag: int, inside: ber.Reader) -> Answer:
     raise NotLdap(f"a message of an unknown kind, 0x{tag:02x}")
 
 
-def _attributes(data: bytes, at: int, end: int) -> dict[str, tuple[bytes, ...]]:
+def _entry(data: bytes, at: int, end: int) -> Entry:
     # By `read` and not by `Reader`: a hundred thousand entries pass here, and objects would cost more time.
+    name_tag, start, stop = ber.read(data, at, end)
+    held_tag, first, last = ber.read(data, stop, end)
+    if name_tag != ber.OCTETS or held_tag != ber.SEQUENCE:
+        raise NotLdap("an entry without a name, or without attributes")
+    try:
+        name = data[start:stop].decode()
+    except UnicodeDecodeError as error:
+        raise NotLdap("a text that is no UTF-8") from error
+    return Entry(name, _attributes(data, first, last))
+
+
+def _attributes(data: bytes, at: int, end: int) -> dict[str, tuple[bytes, ...]]:
     read, octets = ber.read, ber.OCTETS
     found: dict[str, tuple[bytes, ...]] = {}
     while at < end:

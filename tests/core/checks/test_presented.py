@@ -106,7 +106,7 @@ def test_an_old_snapshot_is_12111() -> None:
 
     def look(minutes_ago: float | None) -> SnapshotSighting:
         taken = NOON - minutes(minutes_ago) if minutes_ago is not None else None
-        return SnapshotSighting(HUB1, "/srv/hub1/snapshot.json", NOON, taken, DC1)
+        return SnapshotSighting(HUB1, "/srv/hub1/snapshot.jsonl", NOON, taken, DC1)
 
     assert codes(judged(a_view(a_replica(DC1), look(30)))) == []
     assert codes(judged(a_view(a_replica(DC1), look(31)))) == [12111]

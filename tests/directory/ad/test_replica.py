@@ -124,8 +124,9 @@ async def test_a_neighbours_name_an_unlisted_computer_and_an_authority_are_repor
 
     async with replica_at(forest, forest.dc1) as reader:
         looks = await reader.look(None, NOON)
+        column = await reader.column(NOON)
 
-    snapshot = Snapshot().renewed(looks, forest.dc1.url, NOON)
+    snapshot = Snapshot().renewed(column, forest.dc1.url, NOON)
     for false in (neighbour, unlisted, authority, issued):
         assert snapshot.judge(false) == Stranger(false)
     assert snapshot.judge(honest) == Trusted(TWO)

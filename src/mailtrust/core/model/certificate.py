@@ -23,6 +23,8 @@ from mailtrust.errors import BadInput, NotACertificate
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
 Fingerprint = NewType("Fingerprint", str)
 """SHA-256 of the DER certificate, 64 lower-case hex digits."""
 Pin = NewType("Pin", str)
@@ -32,7 +34,7 @@ Thumbprint = NewType("Thumbprint", str)
 
 
 # Strangers choose these bytes, and cryptography's complaints about them have no base in common.
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -40,6 +42,7 @@ _UNREADABLE = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
+"""What cryptography raises for certificates that it cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,11 @@ def certificate(der: bytes) -> Certificate:
     try:
         parsed = x509.load_der_x509_certificate(der)
         public_key = parsed.public_key()
-        spki = public_key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
         hash_algorithm = parsed.signature_hash_algorithm
         key_type, key_bits = _key_facts(public_key)
         return Certificate(
             fingerprint=fingerprint_of(der),
-            pin=Pin(hashlib.sha256(spki).hexdigest()),
+            pin=pin_of_key(public_key),
             thumbprint=Thumbprint(hashlib.sha1(der, usedforsecurity=False).hexdigest()),
             names=_names(parsed),
             not_before=parsed.not_valid_before_utc,
@@ -111,7 +111,25 @@ def certificate(der: bytes) -> Certificate:
             issuer=parsed.issuer.rfc4514_string(),
             der=der,
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
+        raise NotACertificate("these bytes do not parse as an X.509 certificate") from error
+
+
+def believable_pin(der: bytes) -> Pin | None:
+    """
+    The key of a certificate that may be believed; None for an authority's.
+
+    It is half the work of `certificate`, and as strict: what that one cannot read, this one cannot either.
+    Raises: NotACertificate.
+    """
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+        pin = pin_of_key(parsed.public_key())
+        # Each is read when it is asked for, and any of them may be unreadable.
+        _ = parsed.extensions, parsed.subject, parsed.issuer, parsed.signature_hash_algorithm
+        _ = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+        return None if _is_ca(parsed) else pin
+    except UNREADABLE as error:
         raise NotACertificate("these bytes do not parse as an X.509 certificate") from error
 
 
@@ -149,6 +167,12 @@ def matches(reference: str, held: Certificate) -> bool:
 def short(name: str) -> str:
     """The first 12 digits, for people: enough to tell certificates apart on one screen."""
     return name[:12]
+
+
+def pin_of_key(key: CertificatePublicKeyTypes) -> Pin:
+    """Its pin."""
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return Pin(hashlib.sha256(spki).hexdigest())
 
 
 def _key_facts(key: object) -> tuple[str, int]:

@@ -12,7 +12,9 @@ from mailtrust.errors import BadInput
 ServerName = NewType("ServerName", str)
 """A fully qualified domain name, lower case, without the final dot."""
 
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
+_ONE_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_LABEL = re.compile(rf"{_ONE_LABEL}\Z")
+_LABELS = re.compile(rf"(?:{_ONE_LABEL}\.)+{_ONE_LABEL}\Z")
 
 
 def server_name(text: str) -> ServerName:
@@ -22,8 +24,7 @@ def server_name(text: str) -> ServerName:
     Raises: BadInput for anything that is not a host name of at least two labels (RFC 1123 2.1).
     """
     bare = text.strip().rstrip(".").lower()
-    labels = bare.split(".")
-    if len(labels) < 2 or len(bare) > 253 or not all(map(_LABEL.match, labels)) or labels[-1].isdigit():
+    if len(bare) > 253 or not _LABELS.match(bare) or bare.rpartition(".")[2].isdigit():
         raise BadInput(
             f"{text!r} is not a fully qualified server name", hint="write it like hub1.example.test"
         )

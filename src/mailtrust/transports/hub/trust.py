@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from mailtrust import clock
 from mailtrust.core.events.catalog import SNAPSHOT_STALE
@@ -22,11 +22,13 @@ from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
-from mailtrust.core.model.trust import Snapshot, Stranger, Verdict
-from mailtrust.directory import snapshot as snapshot_file
-from mailtrust.directory.base import Changed, ReplicaState
+from mailtrust.core.model.trust import Column, Snapshot, Stranger, Verdict
+from mailtrust.directory.base import Changed
+from mailtrust.directory.snapshot import SnapshotFile
 from mailtrust.errors import MailtrustError
 from mailtrust.transports.base import Raised, Report
+
+_Answer = TypeVar("_Answer")
 
 
 class Home(Protocol):
@@ -35,10 +37,13 @@ class Home(Protocol):
     url: str
 
     async def look(self, servers: Iterable[ServerName] | None, now: datetime) -> Sequence[ReplicaSighting]:
-        """Every server's entry."""
+        """Some servers' entries."""
 
-    async def state(self) -> ReplicaState:
-        """Whether it can be read at all."""
+    async def column(self, now: datetime) -> Column:
+        """Every server's keys.  Raises: DirectoryUnavailable."""
+
+    async def unchanged(self) -> bool:
+        """Whether it answers and has nothing new, for less than a look."""
 
     def watch(self, every: timedelta) -> AsyncIterator[Changed]:
         """Yields whenever something may have changed, and whose it was where that is known."""
@@ -71,7 +76,7 @@ class Trust:
         self._server = server
         self._home = home
         self._stand_ins = tuple(stand_ins)
-        self._file = file
+        self._file = SnapshotFile(file)
         self._report = report
         self._max_age = max_age
         self._poll = poll
@@ -85,6 +90,8 @@ class Trust:
         self._changed: set[ServerName] = set()
         """Whose entries changed since the last look, where that is all that changed."""
         self._anybody_changed = False
+        self._in_step = False
+        """True while the snapshot has all that home showed at the last look at everybody, and told since."""
         self.snapshot = Snapshot()
 
     @property
@@ -107,13 +114,14 @@ class Trust:
             # that was broken off because whoever caused it hung up.
             if self._looked_since < asked:
                 await asyncio.sleep(self._look_began + self._ask_again - asked)
-                await self._look()
+            while self._looked_since < asked:
+                await self._catch_up()
         return self.snapshot.judge(presented)
 
     async def start(self) -> None:
         """Read what was saved, then look; neither can fail: an old or empty snapshot is only stale."""
         with contextlib.suppress(MailtrustError, OSError):
-            self.snapshot = await asyncio.to_thread(snapshot_file.load, self._file)
+            self.snapshot = await asyncio.to_thread(self._file.load)
         await self.look()
 
     async def keep(self) -> None:
@@ -125,11 +133,8 @@ class Trust:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), self._longest_pause)
                 woken.clear()
-                few, self._changed = frozenset(self._changed), set()
-                anybody, self._anybody_changed = self._anybody_changed, False
                 async with self._one_look:
-                    # One entry of a hundred thousand costs what one entry costs.
-                    await self._look(few if few and not anybody else None)
+                    await self._catch_up()
 
     async def look(self) -> None:
         """Renew the snapshot by one look.  A replica that cannot be read leaves it as it is."""
@@ -149,36 +154,66 @@ class Trust:
                     woken.set()
             await asyncio.sleep(self._poll.total_seconds())
 
+    async def _catch_up(self) -> None:
+        """Look at what changed; where nothing did, see that home answers."""
+        few, self._changed = frozenset(self._changed), set()
+        anybody, self._anybody_changed = self._anybody_changed, False
+        if anybody or not self._in_step:
+            await self._look()
+        elif few:
+            # One entry of a hundred thousand costs what one entry costs.
+            await self._look(few)
+        else:
+            await self._confirm()
+
+    async def _confirm(self) -> None:
+        began = asyncio.get_running_loop().time()
+        if not await self._answer(self._home.unchanged()):
+            await self._look()
+        elif not self._changed and not self._anybody_changed:
+            self._look_began = self._looked_since = began
+            now = self._now()
+            await self._keep(self.snapshot.confirmed(now), now)
+            self._report_if_stale()
+
     async def _look(self, few: Changed = None) -> None:
         self._look_began = asyncio.get_running_loop().time()
         try:
-            looks = await self._seen_by(self._home, few)
-            if looks is not None:
-                now, url = self._now(), self._home.url
-                renewed = self.snapshot.renewed if few is None else self.snapshot.updated
-                await self._keep(renewed(looks, url, now), now)
-            elif few is None:
-                await self._ask_a_stand_in()
+            await (self._look_at_everybody() if few is None else self._look_at(few))
         finally:
             self._report_if_stale()
         if few is None:
             self._looked_since = self._look_began
 
-    async def _ask_a_stand_in(self) -> None:
+    async def _look_at(self, few: Iterable[ServerName]) -> None:
+        self._in_step = False
+        looks = await self._answer(self._home.look(few, self._now())) or ()
+        if looks and all(one.found is not None for one in looks):
+            now = self._now()
+            updated = self.snapshot.updated(looks, self._home.url, now)
+            self._in_step = updated is not self.snapshot
+            await self._keep(updated, now)
+
+    async def _look_at_everybody(self) -> None:
+        self._in_step = False
+        column = await self._answer(self._home.column(self._now()))
+        if column is not None:
+            now = self._now()
+            renewed = self.snapshot.renewed(column, self._home.url, now)
+            self._in_step = renewed is not self.snapshot
+            await self._keep(renewed, now)
+            return
         for one in self._stand_ins:
-            looks = await self._seen_by(one, None)
-            if looks is not None:
-                await self._keep(self.snapshot.extended(looks), self._now())
+            column = await self._answer(one.column(self._now()))
+            if column is not None:
+                await self._keep(self.snapshot.extended(column), self._now())
                 return
 
-    async def _seen_by(self, replica: Home, few: Changed) -> Sequence[ReplicaSighting] | None:
-        """None where it cannot be read."""
+    async def _answer(self, question: Awaitable[_Answer]) -> _Answer | None:
+        """None where the replica cannot be read."""
         with contextlib.suppress(MailtrustError, TimeoutError):
             async with asyncio.timeout(self._look_timeout):
-                looks = await replica.look(few, self._now())
-                # Nothing seen may mean that nobody is there, or that the replica cannot be read.
-                if looks or (await replica.state()).readable:
-                    return looks
+                return await question
         return None
 
     async def _keep(self, renewed: Snapshot, now: datetime) -> None:
@@ -189,7 +224,7 @@ class Trust:
         if changed or due:
             # A full disk must not stop mail: then the next start, not this run, knows less.
             with contextlib.suppress(MailtrustError, OSError):
-                await asyncio.to_thread(snapshot_file.save, self._file, renewed)
+                await asyncio.to_thread(self._file.save, renewed)
             self._saved_at = now
         self.snapshot = renewed
 
@@ -198,5 +233,5 @@ class Trust:
         if stale and not self._stale_reported:
             taken_at = self.snapshot.taken_at
             values = {"replica": self._home.url, "taken_at": when(taken_at) if taken_at else "never"}
-            self._report(Raised(SNAPSHOT_STALE, self._server, str(self._file), values))
+            self._report(Raised(SNAPSHOT_STALE, self._server, str(self._file.path), values))
         self._stale_reported = stale
