@@ -48,7 +48,9 @@ async def start(url: str, settings: LdapSettings, _: Path) -> None:
 async def stream(url: str, settings: LdapSettings, _: Path) -> None:
     session = Session(url, settings, PATIENCE)
     wire = await session.wire()
-    search = Search(str(settings.base), Scope.ONE_LEVEL, Present(standard.CERTIFICATE), (standard.CERTIFICATE,))
+    search = Search(
+        str(settings.base), Scope.ONE_LEVEL, Present(standard.CERTIFICATE), (standard.CERTIFICATE,)
+    )
     async with aclosing(wire.stream(search, timeout=PATIENCE)) as entries:
         count = 0
         async for entry in entries:

@@ -28,6 +28,7 @@ from mailtrust.errors import BadInput, DirectoryUnavailable
 from mailtrust.ldap import controls as extras
 from mailtrust.ldap.requests import WHO_AM_I, Add, Change, Delete, Extended, Modify, Request, Search
 from mailtrust.ldap.responses import Control, Entry, Reference, Response, Result
+from mailtrust.ldap.results import Code
 
 _EMPTY_PAGES = 100
 Attributes = Iterable[tuple[str, Iterable[bytes]]]
@@ -118,12 +119,14 @@ class Wire:
         """
         What is found, however much it is, page by page; *timeout* is for each page.
 
+        A server that refuses pages of this size is asked for smaller ones (``size.pr`` of slapd-config(5)).
         One stream at a time: another one waits, for OpenLDAP keeps one place per connection.
         """
 
         def asked(cookie: bytes) -> asyncio.Task[tuple[Response, ...]]:
+            also = () if cookie or page == 1 else (Code.ADMIN_LIMIT_EXCEEDED,)
             with_page = (*controls, extras.paged(page, cookie))
-            return asyncio.create_task(self.ask(search, with_page, timeout=timeout, most=page))
+            return asyncio.create_task(self.ask(search, with_page, timeout=timeout, also=also, most=page))
 
         async with self._patience(search, timeout):
             await self._paging.acquire()
@@ -133,6 +136,10 @@ class Wire:
             empty = 0
             while cookie is not None:
                 *found, last = await answers
+                if isinstance(last.answer, Result) and not last.answer.done:
+                    page //= 2
+                    answers = asked(b"")
+                    continue
                 cookie = extras.page_cookie(last) or None
                 empty = 0 if found else empty + 1
                 if empty > _EMPTY_PAGES:

@@ -96,10 +96,10 @@ async def test_more_entries_than_the_servers_limit_are_no_smaller_directory(shor
     assert asked.found == ()
 
 
-async def test_a_limit_on_one_answer_is_no_limit_on_pages(short: Path) -> None:
-    with slapd.started(
-        short, extra="sizelimit size.soft=10 size.hard=10 size.pr=500 size.prtotal=unlimited"
-    ) as (server,):
+@pytest.mark.parametrize("largest_page", [500, 7])
+async def test_a_limit_on_one_answer_is_no_limit_on_pages(short: Path, largest_page: int) -> None:
+    limits = f"sizelimit size.soft=10 size.hard=10 size.pr={largest_page} size.prtotal=unlimited"
+    with slapd.started(short, extra=limits) as (server,):
         await fill(server, 30)
         async with replica_of(server, MX1) as replica:
             looks = await replica.look(None, NOON)
