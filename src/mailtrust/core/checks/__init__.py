@@ -40,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     presented.tls_not_offered,
     presented.client_certificate_not_asked,
     presented.snapshot_stale,
+    presented.keys_kept,
     installed.key_exposed,
     replicas.replica_unreadable,
     replicas.replica_behind,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mailtrust.core.checks.case import Case, enable_command
 from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import Certificate, short
-from mailtrust.core.model.event import Finding, Said, when
+from mailtrust.core.model.event import Finding, Said, kept_values, when
 from mailtrust.core.model.sighting import WireFailure, WireSighting
 
 
@@ -104,6 +104,18 @@ def snapshot_stale(case: Case) -> Iterator[Finding]:
     yield Finding(
         catalog.SNAPSHOT_STALE, case.server, look.place, values=values,
         evidence=(Said("snapshot.taken", {**values, "file": look.place}),), since=look.taken_at,
+    )  # fmt: skip
+
+
+def keys_kept(case: Case) -> Iterator[Finding]:
+    """The transport believes keys that its replica shows no longer and has not proved withdrawn."""
+    look = case.view.snapshot(case.server)
+    if look is None or look.kept_until is None or look.kept_until <= case.now:
+        return
+    values = kept_values(look.replica, look.kept, look.kept_until)
+    yield Finding(
+        catalog.KEYS_KEPT, case.server, look.replica, values=values,
+        evidence=(Said("snapshot.keeps", {**values, "file": look.place}),), until=look.kept_until,
     )  # fmt: skip
 
 

@@ -191,6 +191,10 @@ class SnapshotSighting:
     taken_at: datetime | None
     """When the replica last answered; None when it never did."""
     replica: str = ""
+    kept: tuple[ServerName, ...] = ()
+    """Whose keys it believes although the replica shows them no longer: a server for each key."""
+    kept_until: datetime | None = None
+    """When the last of these goes."""
 
 
 Sighting = StoreSighting | WireSighting | ReplicaSighting | SnapshotSighting
