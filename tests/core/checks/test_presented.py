@@ -69,7 +69,7 @@ def test_a_published_certificate_that_is_not_current_is_a_stale_process() -> Non
     found = the(12105, judged(a_view(store, a_replica(DC1, OURS, OLD), a_wire(OLD), acts=acts)))
 
     assert found.since == NOON - minutes(9)
-    assert phrases(found) == ["wire.shows", "wire.current-since", "wire.other-key"]
+    assert phrases(found) == ["wire.shows", "wire.current-since", "old.store-is-newer", "wire.other-key"]
 
 
 def test_a_stale_process_with_the_same_key_harms_nobody() -> None:

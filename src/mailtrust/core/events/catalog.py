@@ -26,6 +26,7 @@ def _exchange(
 
 NO_CERTIFICATE, NOT_ENABLED = "no-certificate", "not-enabled"
 NOT_WRITTEN, OVERDUE = "not-written", "overdue"
+STALE_PROCESS, RESTORED_IMAGE = "stale-process", "restored-image"
 EDGE_NOT_RESUBSCRIBED, EDGE_FELL_BACK = "edge-not-resubscribed", "edge-fell-back"
 
 PEER_NOT_TRUSTED_INBOUND = _exchange(
@@ -75,10 +76,14 @@ REPLICATING = Event(
 )
 REPLICA_BEHIND = Event(12102, "ReplicaBehind", _W, _DIRECTORY, ("fingerprint", "replica"))
 REPLICA_UNREADABLE = Event(12103, "ReplicaUnreadable", _W, _DIRECTORY, ("replica", "why"))
-PRESENTED_NOT_PUBLISHED = Event(12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint"))
+PRESENTED_NOT_PUBLISHED = Event(
+    12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint"),
+    causes=(STALE_PROCESS, RESTORED_IMAGE),
+)  # fmt: skip
 PRESENTED_NOT_CURRENT = Event(
-    12105, "PresentedNotCurrent", _W, _TRANSPORT, ("fingerprint", "current", "endpoint")
-)
+    12105, "PresentedNotCurrent", _W, _TRANSPORT, ("fingerprint", "current", "endpoint"),
+    causes=(STALE_PROCESS, RESTORED_IMAGE),
+)  # fmt: skip
 STRANGER_PUBLISHED = Event(12106, "StrangerPublished", _E, _DIRECTORY, ("fingerprint", "replica"))
 KEY_SHARED = Event(12107, "KeyShared", _E, _DIRECTORY, ("fingerprint", "others"))
 NO_SUCCESSOR = Event(12108, "NoSuccessor", _I, _ROTATION)

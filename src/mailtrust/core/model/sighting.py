@@ -81,6 +81,8 @@ class StoreSighting:
     why: str = ""
     exposed: tuple[str, ...] = ()
     """Key files that others than their owner can read."""
+    changed_at: datetime | None = None
+    """When the file was last written that says which one is current, as the file system has it."""
 
     @property
     def pins(self) -> frozenset[Pin]:
@@ -232,6 +234,11 @@ class History:
         for act in self.acts:
             if (act.what, act.server) == ("withdraw", server) and not act.failed:
                 yield act.fingerprint, act.done_at
+
+    def last_of(self, what: str, server: ServerName) -> Act | None:
+        """The latest act of that kind at a server that came to its end."""
+        found = [act for act in self.acts if (act.what, act.server) == (what, server) and not act.failed]
+        return found[-1] if found else None
 
     def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
         """The latest act of that kind on that certificate."""
