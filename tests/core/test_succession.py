@@ -9,7 +9,7 @@ from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.plan import Install, Phase, Publish, Rotation, Withdraw
 from mailtrust.core.model.sighting import Act, History, Installed, Intent, Slot, View
 from mailtrust.core.policy import Policy
-from mailtrust.core.succession import compromised, course, due_at, lead, start, undo
+from mailtrust.core.succession import compromised, course, due_at, lead, outcome, start, undo
 from tests.make import (
     DC1,
     DC2,
@@ -116,6 +116,19 @@ def test_a_rotation_to_what_was_withdrawn_is_void() -> None:
     assert next_thing(a_view(a_store(CURRENT, NEXT), gone, history=history))[0] == "successor"
     assert next_thing(a_view(a_store(CURRENT), BOTH[0], history=history))[0] == "successor"
     assert next_thing(a_view(a_store(CURRENT, NEXT), *BOTH, history=elsewhere)) == NOTHING
+
+
+def test_a_rotation_on_record_ends_when_it_is_done_or_leads_nowhere() -> None:
+    """And never because nobody could look."""
+    history = History(intent=Intent(FORTH, "start", NOON))
+    settled = replace(since((DC1, NEW, 300), (DC2, NEW, 300), ("/srv/hub1", NEW, 61)), intent=history.intent)
+    faded = a_replica(DC1, NEW), a_replica(DC2, NEW)
+
+    assert outcome(HUB1, a_view(a_store(*SWITCHED), *faded, history=settled), POLICY, NOON) == "done"
+    assert outcome(HUB1, a_view(a_store(*SWITCHED), *faded, history=history), POLICY, NOON) == ""
+    assert outcome(HUB1, a_view(a_store(CURRENT), BOTH[0], history=history), POLICY, NOON) == "void"
+    assert outcome(HUB1, a_view(an_unread_store(), history=history), POLICY, NOON) == ""
+    assert outcome(HUB1, a_view(a_store(CURRENT), BOTH[0]), POLICY, NOON) == ""
 
 
 def test_an_enabled_certificate_is_brought_to_its_end() -> None:

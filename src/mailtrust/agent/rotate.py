@@ -69,11 +69,10 @@ async def step(site: Site, hands: Hands) -> Stepped:
         view, _ = await look(site, OWN)
         remember(site, view)
         now = clock.now()
-        asked = succession.asked(site.server, view, site.policy, now)
-        if view.history.intent is not None and (asked is None or asked.why == "enable" or asked.is_done):
-            outcome = "done" if asked is not None and asked.is_done else "void"
-            site.journal.end(view.history.intent.rotation, outcome, now)
-            return Stepped(asked, ended=True, view=view)
+        ended = succession.outcome(site.server, view, site.policy, now)
+        if ended and view.history.intent is not None:
+            site.journal.end(view.history.intent.rotation, ended, now)
+            return Stepped(succession.asked(site.server, view, site.policy, now), ended=True, view=view)
         found = course(site.server, view, site.policy, now)
         if found is None or found.plan.action is None:
             return Stepped(found, view=view)

@@ -42,10 +42,22 @@ class Course:
         return self.plan.phase is Phase.DONE
 
 
+def outcome(server: ServerName, view: View, policy: Policy, now: datetime) -> str:
+    """
+    How the rotation on record has ended: ``done``, or ``void`` where it leads nowhere; empty while it has
+    not.
+    """
+    found = asked(server, view, policy, now)
+    if view.history.intent is None or _cannot_look(server, view):
+        return ""
+    if found is None or found.why != view.history.intent.why:
+        return "void"
+    return "done" if found.is_done else ""
+
+
 def course(server: ServerName, view: View, policy: Policy, now: datetime) -> Course | None:
     """The next thing to do or to wait for; None where there is nothing, or where its store cannot be read."""
-    store = view.store(server)
-    if store is None or store.found is None:
+    if _cannot_look(server, view):
         return None
     unfinished = tuple(_unfinished(server, view, policy, now))
     # What has to wait must not keep the successor from being made.
@@ -170,6 +182,11 @@ def _course(
     why: str, rotation: Rotation, view: View, policy: Policy, now: datetime, begins: Intent | None = None
 ) -> Course:
     return Course(why, plan(rotation, view, pace_of(why, policy), now), begins)
+
+
+def _cannot_look(server: ServerName, view: View) -> bool:
+    store = view.store(server)
+    return store is None or store.found is None
 
 
 def _is_void(rotation: Rotation, view: View) -> bool:
