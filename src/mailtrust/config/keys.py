@@ -225,11 +225,10 @@ KEYS: tuple[Key, ...] = (
     Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
         "How long before the end of a certificate to begin warning.", '"90d"'),
     Key("policy", "spread", _DURATION, _length, '"30m"',
-        "Planned rotations, not in this release: hold still that long after every replica has it; at least "
-        "snapshot_max_age."),
+        "Rotations: hold still that long after every replica has it; at least snapshot_max_age."),
     Key("policy", "settle", _DURATION, _length, '"1h"',
-        "Planned rotations, not in this release: hold still that long after every listener presents it, "
-        "before the old one is withdrawn."),
+        "Rotations: hold still that long after every listener presents it, before the old one is "
+        "withdrawn."),
     Key("policy", "snapshot_max_age", _DURATION, _some_length, '"30m"',
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
