@@ -187,7 +187,10 @@ class Postfix:
         }
         lines = {**own, **_MAIN, **(main or {})}
         text = "".join(f"{name} = {value}\n" for name, value in lines.items())
-        (self.config / "main.cf").write_text(text.replace("{folder}", str(self.folder)))
+        main_cf = self.config / "main.cf"
+        main_cf.write_text(text.replace("{folder}", str(self.folder)))
+        # Every program of Postfix waits until this file is two seconds old, lest it is being edited.
+        os.utime(main_cf, (0, 0))
         filled = master.format(port=self.port, inner=self.inner, tables=self.tables, folder=self.folder)
         (self.config / "master.cf").write_text(filled)
 
