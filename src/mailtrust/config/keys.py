@@ -164,6 +164,17 @@ def _next_hop(value: object) -> str:
     return text.lower()
 
 
+def _socket_or_words(value: object) -> Path | tuple[str, ...]:
+    return _folder(value) if isinstance(value, str) else _words(value)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    words = _texts(value)
+    if not words:
+        raise BadInput("it names no program")
+    return words
+
+
 def _peer_modes(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise BadInput("it is not a table")
@@ -282,6 +293,10 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "tables", _PATH, _folder, "STORE/postfix",
         "Postfix: the folder of the tables and of the chain file; root's alone, as every folder above it.",
         '"/var/lib/mailtrust/postfix"'),
+    Key("transport", "helper", "the absolute path of a socket, or a list of words that start a program",
+        _socket_or_words, '"/run/mailtrust/postfix-helper.sock"',
+        "Postfix: where root's part is asked to write the tables and the chain file, and to reload, by an "
+        "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
         "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
