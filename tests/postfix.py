@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -251,8 +252,9 @@ class Postfix:
         return found[0]
 
 
+@cache
 def chain_pem(name: str, *, key: str = "a", kind: str = "p256", **options: object) -> str:
-    """A chain file as Postfix takes it: the key labelled *key*, then its certificate for *name*."""
+    """A chain file as Postfix takes it: the key labelled *key*, then its certificate."""
     private = a_key(key, kind).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
