@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -97,12 +97,26 @@ class Facts:
             return case.presented[0]
         return case.current.certificate if case.current else None
 
-    def finding(self, server: ServerName, *events: Event) -> Finding | None:
-        """The first finding of that server by one of *events*, in their order; silenced ones last."""
+    def finding(
+        self,
+        server: ServerName,
+        *events: Event,
+        leaf: Certificate | None = None,
+        places: Collection[str] | None = None,
+    ) -> Finding | None:
+        """
+        The first finding of that server by one of *events*, in their order; silenced ones last.
+
+        *leaf*: about that certificate; *places*: at one of these replicas.
+        """
         told = (*self.diagnosis.findings, *(one.finding for one in self.diagnosis.silenced))
-        return next(
-            (one for event in events for one in told if one.server == server and one.event is event), None
-        )
+        about = [
+            one for one in told
+            if one.server == server
+            and (leaf is None or one.values.get("fingerprint") == short(leaf.fingerprint))
+            and (places is None or one.place in places)
+        ]  # fmt: skip
+        return next((one for event in events for one in about if one.event is event), None)
 
     def say(self, phrase: str, **values: str) -> Said:
         """A phrase, with the names of both sides."""

@@ -8,12 +8,12 @@ one that lacks it is suspected; and where all have it, what is left is the peer'
 from __future__ import annotations
 
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import NO_CERTIFICATE, OVERDUE
+from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_WRITTEN
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Finding, when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.why.facts import Facts
-from mailtrust.core.why.stuck import Complaint
+from mailtrust.core.why.stuck import Complaint, Stuck
 from mailtrust.core.why.value import Conclusion, Direction, Owner
 
 _THEY = Direction.THEY_REFUSE
@@ -42,9 +42,12 @@ def they_refuse(facts: Facts) -> Conclusion | None:
     return (
         _nothing_to_show(facts)
         or _nobody_asks(facts)
+        or _authority(facts)
         or _not_published(facts)
         or _not_everywhere(facts)
-        or (_their_picture(facts) if complaint is Complaint.THEY_REFUSE else None)
+        or (
+            _their_picture(facts, facts.stuck) if facts.stuck and complaint is Complaint.THEY_REFUSE else None
+        )
     )
 
 
@@ -97,6 +100,19 @@ def _nobody_asks(facts: Facts) -> Conclusion | None:
     )  # fmt: skip
 
 
+def _authority(facts: Facts) -> Conclusion | None:
+    """What we present may issue others: published or not, nobody takes it."""
+    leaf = facts.shown
+    if leaf is None or not leaf.is_ca:
+        return None
+    return Conclusion(
+        "ours-authority", _THEY, Owner.HERE,
+        facts.say("why.ours-authority", fingerprint=short(leaf.fingerprint)),
+        facts.say("act.ours-none"), "mailtrust new", facts.finding(facts.here, catalog.AUTHORITY_PUBLISHED),
+        (facts.here, leaf),
+    )  # fmt: skip
+
+
 def _not_published(facts: Facts) -> Conclusion | None:
     """No replica that answered publishes what we present."""
     case, leaf = facts.ours, facts.shown
@@ -115,7 +131,7 @@ def _not_published(facts: Facts) -> Conclusion | None:
         )  # fmt: skip
     if missing is not None and case.expected is not None and case.expected.pin == leaf.pin:
         return _ours_missing(facts, missing, leaf)
-    finding = facts.finding(facts.here, catalog.PRESENTED_NOT_PUBLISHED)
+    finding = facts.finding(facts.here, catalog.PRESENTED_NOT_PUBLISHED, leaf=leaf)
     return Conclusion(
         "ours-foreign", _THEY, Owner.HERE, facts.say("why.ours-foreign", fingerprint=short(leaf.fingerprint)),
         facts.say("act.ours-foreign"), "mailtrust list", finding, (facts.here, leaf),
@@ -125,7 +141,9 @@ def _not_published(facts: Facts) -> Conclusion | None:
 
 def _old_process(facts: Facts, leaf: Certificate) -> Conclusion:
     """What peers meet was replaced here, and the process does not know it."""
-    finding = facts.finding(facts.here, catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT)
+    finding = facts.finding(
+        facts.here, catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT, leaf=leaf
+    )
     now = facts.ours.current or facts.ours.installed
     current = short(now.certificate.fingerprint) if now is not None else "-"
     values = {"fingerprint": short(leaf.fingerprint), "current": current}
@@ -144,36 +162,33 @@ def _not_everywhere(facts: Facts) -> Conclusion | None:
     if leaf is None or not case.publishing(leaf.pin):
         return None
     lacking = {look.place for look in case.readable if leaf.pin not in look.pins}
-    told = (*facts.diagnosis.findings, *(one.finding for one in facts.diagnosis.silenced))
-    about = [
-        one for one in told
-        if one.server == facts.here and one.place in lacking
-        and one.values.get("fingerprint") == short(leaf.fingerprint)
-    ]  # fmt: skip
-    values = {"fingerprint": short(leaf.fingerprint)}
-    for one in about:
-        if one.event is catalog.CERTIFICATE_MISSING and one.cause == OVERDUE:
-            return _overdue(facts, one, leaf)
-    for one in about:
-        if one.event in (catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK):
-            return _overdue(facts, one, leaf)
-    for one in about:
-        if one.event is catalog.REPLICATING and one.until is not None:
-            return Conclusion(
-                "ours-travelling", _THEY, Owner.NOBODY,
-                facts.say("why.ours-travelling", place=one.place or "", **values),
-                facts.say("act.wait", until=when(one.until)), "mailtrust wait", one, (facts.here, leaf),
-                otherwise=facts.say("else.no-sooner"), until=one.until,
-            )  # fmt: skip
-    return None
+    late = facts.finding(
+        facts.here, catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK,
+        leaf=leaf, places=lacking,
+    )  # fmt: skip
+    if late is not None:
+        return _overdue(facts, late, leaf)
+    travelling = facts.finding(facts.here, catalog.REPLICATING, leaf=leaf, places=lacking)
+    if travelling is None:
+        return None
+    values = {"fingerprint": short(leaf.fingerprint), "place": travelling.place or ""}
+    return Conclusion(
+        "ours-travelling", _THEY, Owner.NOBODY, facts.say("why.ours-travelling", **values),
+        facts.say("act.wait", until=when(travelling.until or facts.now)), "mailtrust wait", travelling,
+        (facts.here, leaf),
+        otherwise=facts.say("else.no-sooner"), until=travelling.until,
+    )  # fmt: skip
 
 
 def _overdue(facts: Facts, finding: Finding, leaf: Certificate) -> Conclusion:
     values = {"fingerprint": short(leaf.fingerprint), "place": finding.place or ""}
     here = finding.action is not None
     act = "act.bring-it" if here else "act.mend-link"
-    went_back = finding.event is catalog.REPLICA_WENT_BACK
-    why = "why.ours-went-back" if went_back else "why.ours-overdue"
+    why = "why.ours-overdue"
+    if finding.event is catalog.REPLICA_WENT_BACK:
+        why = "why.ours-went-back"
+    elif finding.cause == NOT_WRITTEN:
+        why = "why.ours-lost"
     return Conclusion(
         "ours-overdue", _THEY, Owner.HERE if here else Owner.DIRECTORY, facts.say(why, **values),
         facts.say(act, **values), finding.action or "mailtrust directory show", finding, (facts.here, leaf),
@@ -181,10 +196,10 @@ def _overdue(facts: Facts, finding: Finding, leaf: Certificate) -> Conclusion:
     )  # fmt: skip
 
 
-def _their_picture(facts: Facts) -> Conclusion | None:
+def _their_picture(facts: Facts, held: Stuck) -> Conclusion | None:
     """All that we can read has it: their own snapshot is not so far, or is never renewed."""
     case, leaf = facts.ours, facts.shown
-    if leaf is None or not case.publishing(leaf.pin) or _is_outdated(facts, leaf):
+    if leaf is None or not case.publishing(leaf.pin) or _is_outdated(facts, held, leaf):
         return None
     values = {"fingerprint": short(leaf.fingerprint)}
     blind = [look.place for look in case.replicas if look.found is None]
@@ -219,9 +234,7 @@ def _their_picture(facts: Facts) -> Conclusion | None:
     )  # fmt: skip
 
 
-def _is_outdated(facts: Facts, leaf: Certificate) -> bool:
+def _is_outdated(facts: Facts, held: Stuck, leaf: Certificate) -> bool:
     """What they said is about another certificate than the one that we present now."""
-    held = facts.stuck
-    if held is None or facts.ours.presented != (leaf,):
-        return False
-    return held.met_nobody or held.named not in ("", short(leaf.fingerprint))
+    about_another = held.met_nobody or held.named not in ("", short(leaf.fingerprint))
+    return about_another and facts.ours.presented == (leaf,)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from mailtrust.core.checks.case import enable_command
 from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import Certificate, short
-from mailtrust.core.model.event import when
+from mailtrust.core.model.event import Said, when
+from mailtrust.core.model.replication import Fate
 from mailtrust.core.why.facts import Facts
 from mailtrust.core.why.stuck import Complaint
 from mailtrust.core.why.value import Conclusion, Direction, Owner
@@ -68,7 +69,7 @@ def _judged(facts: Facts, leaf: Certificate) -> Conclusion | None:
     if revoked is not None:
         return revoked
     if leaf.pin in home.pins:
-        return _picture(facts, leaf)
+        return _authority(facts, leaf) or _picture(facts, leaf)
     if case.publishing(leaf.pin) and leaf.fingerprint not in case.withdrawals:
         return _on_its_way(facts, leaf)
     return _nowhere(facts, leaf)
@@ -95,6 +96,35 @@ def _revoked(facts: Facts, leaf: Certificate) -> Conclusion | None:
     )  # fmt: skip
 
 
+def _authority(facts: Facts, leaf: Certificate) -> Conclusion | None:
+    """It is published, and may issue others: no snapshot takes it."""
+    if not leaf.is_ca:
+        return None
+    return Conclusion(
+        "theirs-authority", _WE, Owner.PEER,
+        facts.say("why.theirs-authority", fingerprint=short(leaf.fingerprint)), facts.say("act.peer-new"),
+        "mailtrust new", facts.finding(facts.peer, catalog.AUTHORITY_PUBLISHED), (facts.peer, leaf),
+        there=True,
+    )  # fmt: skip
+
+
+def _impostor(facts: Facts, leaf: Certificate) -> Conclusion | None:
+    """It stands there, where anybody might have put it, and so nobody believes it."""
+    found = [
+        one for look in facts.theirs.readable for one in look.impostors if one.certificate.pin == leaf.pin
+    ]
+    if not found:
+        return None
+    one = found[0]
+    values = {"fingerprint": short(leaf.fingerprint), "entry": one.entry, "at": when(one.published_at)}
+    said = {**values, "server": facts.peer}
+    return Conclusion(
+        "theirs-impostor", _WE, Owner.DIRECTORY, facts.say("why.theirs-impostor", **values),
+        facts.say("act.account"), "mailtrust directory show", None, (facts.peer, leaf),
+        (Said("entry.impostor", said), Said(one.why, said)),
+    )  # fmt: skip
+
+
 def _picture(facts: Facts, leaf: Certificate) -> Conclusion | None:
     """Home has it: what we decide by is older, or was not made from it."""
     snapshot = facts.view.snapshot(facts.here)
@@ -106,7 +136,8 @@ def _picture(facts: Facts, leaf: Certificate) -> Conclusion | None:
     old = facts.finding(facts.here, catalog.SNAPSHOT_STALE)
     behind = snapshot is not None and (snapshot.taken_at is None or snapshot.taken_at < one.published_at)
     refused = _complaint(facts) in (Complaint.WE_REFUSE, Complaint.OUR_VIEW_IS_OLD)
-    if not (old or behind or (refused and facts.compile)):
+    # A transport looks once more before it refuses: an old picture alone keeps nobody out.
+    if not refused or not (old or behind or facts.compile):
         return None
     taken = when(snapshot.taken_at) if snapshot is not None and snapshot.taken_at is not None else "-"
     command = facts.compile or facts.restart or None
@@ -121,17 +152,23 @@ def _on_its_way(facts: Facts, leaf: Certificate) -> Conclusion:
     home = facts.theirs.home
     place = home.place if home is not None else ""
     values = {"fingerprint": short(leaf.fingerprint), "place": place}
-    told = facts.finding(facts.peer, catalog.REPLICATING)
-    travelling = told if told is not None and told.place == place else None
-    if travelling is not None and travelling.until is not None:
+    travelling = facts.finding(facts.peer, catalog.REPLICATING, leaf=leaf, places=(place,))
+    if travelling is not None:
         return Conclusion(
             "theirs-travelling", _WE, Owner.NOBODY, facts.say("why.theirs-travelling", **values),
-            facts.say("act.wait", until=when(travelling.until)), "mailtrust status", travelling,
+            facts.say("act.wait", until=when(travelling.until or facts.now)), "mailtrust status", travelling,
             (facts.peer, leaf), otherwise=facts.say("else.no-sooner"), until=travelling.until,
         )  # fmt: skip
     finding = facts.finding(
-        facts.peer, catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK
-    )
+        facts.peer, catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK,
+        leaf=leaf, places=(place,),
+    )  # fmt: skip
+    if home is not None and facts.theirs.fate_at(home, leaf.pin) is Fate.LOST:
+        return Conclusion(
+            "theirs-lost", _WE, Owner.PEER, facts.say("why.theirs-lost", **values),
+            facts.say("act.peer-publish"), enable_command(leaf.fingerprint), finding, (facts.peer, leaf),
+            otherwise=facts.say("else.never-for-them"), there=True,
+        )  # fmt: skip
     brings = None
     if not facts.policy.replicates_itself:
         brings = "mailtrust directory replicate --once"
@@ -158,7 +195,10 @@ def _nowhere(facts: Facts, leaf: Certificate) -> Conclusion:
             facts.say("act.peer-publish", **values), enable_command(leaf.fingerprint), damaged,
             (facts.peer, leaf), otherwise=facts.say("else.never-for-them"), there=True,
         )  # fmt: skip
-    finding = facts.finding(facts.peer, catalog.PRESENTED_NOT_PUBLISHED)
+    impostor = _impostor(facts, leaf)
+    if impostor is not None:
+        return impostor
+    finding = facts.finding(facts.peer, catalog.PRESENTED_NOT_PUBLISHED, leaf=leaf)
     others = [short(one.certificate.fingerprint) for look in case.readable for one in look.found or ()]
     left = case.withdrawals.get(leaf.fingerprint)
     places = {look.place for look in case.replicas}

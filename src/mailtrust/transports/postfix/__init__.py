@@ -1,1 +1,5 @@
-"""Postfix as the transport: its tables compiled from the snapshot, its settings checked, its queue read."""
+"""
+Postfix as the transport: the published column, compiled into the tables by which Postfix itself decides.
+
+No process of ours stands in the mail's way: what the directory says becomes rows that Postfix looks up.
+"""
