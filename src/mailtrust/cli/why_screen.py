@@ -22,7 +22,11 @@ from mailtrust.core.why import Column, Copy, Direction, Owner, Why
 from mailtrust.texts import Texts
 
 LINES, COLUMNS = 20, 80
-_LABEL_COLUMNS = 9
+_LABEL_COLUMNS, _NAME_COLUMNS = 9, 22
+_LABEL_CHARACTERS = 24
+_NAME_LENGTHS = (_LABEL_CHARACTERS, 18, 12)
+_MARK_COLUMNS = 2
+"""A Chinese mark stays with the word before it."""
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d):\d\dZ")
 _BETWEEN = " | "
 _MARK = {True: "●", False: "·", None: "?"}
@@ -57,7 +61,7 @@ class _Section:
         for at, item in enumerate(self.items):
             more = f" (+{self.left_out})" if self.left_out and at == len(self.items) - 1 else ""
             found += wrapped(
-                _fitted(item + more, columns - _LABEL_COLUMNS), columns, lead, blank
+                _fitted(item + more, columns - _LABEL_COLUMNS - _MARK_COLUMNS), columns, lead, blank
             ).splitlines()
             lead = blank
         return found + (_typed_lines(self.command, columns) if self.command else [])
@@ -71,11 +75,16 @@ def screen(answers: Answers, shelf: Texts, typed: Typed, columns: int = COLUMNS)
     words = _Words(shelf, _Names(answers.view, first.judged_at.strftime("%Y-%m-%d")), columns)
     sections = [one for one in _sections(first, others, words, typed) if one.items]
     _shorten(sections, columns)
-    head = shelf.say(
-        Said("blocked.head", {"asked": first.asked, "server": first.here, "at": when(first.judged_at)})
-    )
-    head = _fitted(head, columns)
-    return "\n".join((wrapped(head, columns).splitlines()[0], *_all_lines(sections, columns)))
+    return "\n".join((_head(first, shelf, columns), *_all_lines(sections, columns)))
+
+
+def _head(one: Why, shelf: Texts, columns: int) -> str:
+    values = {"asked": one.asked, "server": str(one.here), "at": when(one.judged_at)}
+    head = shelf.say(Said("blocked.head", values))
+    if wide(head) <= columns:
+        return head
+    short = {name: _middle(value, _NAME_COLUMNS) for name, value in values.items()}
+    return shelf.say(Said("blocked.head", short))
 
 
 def _empty(answers: Answers, shelf: Texts, columns: int) -> str:
@@ -114,8 +123,10 @@ def _blocked(one: Why, words: _Words) -> str:
     held = one.blocked
     hop = held.hop if held is not None else ""
     route = one.peer or hop or one.asked
-    route = f"{route} ({hop})" if hop and hop != route else route
-    route = _fitted(route, COLUMNS - _LABEL_COLUMNS - 4)
+    if hop.rpartition(":")[0].strip("[]") == route:
+        route = hop
+    elif hop and hop != route:
+        route = f"{route} ({hop})"
     if held is None:
         return words.fill(Said("blocked.none", {"route": route}))
     values = {"route": route, "count": str(held.count), "since": when(held.since)}
@@ -133,30 +144,28 @@ def _cause(one: Why, words: _Words) -> str:
 
 
 def _copies(one: Why, words: _Words) -> list[str]:
-    """The three copies in a line; of many replicas those that lack it, and a count of the others."""
+    """The three copies in a line: whole, with shorter names, or only what lacks it and how many have it."""
     if one.conclusion.about is None or not one.copies:
         return []
     server, leaf = one.conclusion.about
-    marks = [f"{words.place(copy)} {_MARK[copy.there]}" for copy in one.copies]
-    head = f"{words.names.short(server)} {leaf.fingerprint[:12]}: "
-    room = words.columns - _LABEL_COLUMNS - wide(head)
-    line = _BETWEEN.join(marks)
-    if wide(line) > room:
-        lacking = [mark for mark, copy in zip(marks, one.copies, strict=True) if copy.there is not True]
-        having = len(marks) - len(lacking)
-        rest = [f"{having} ●"] if having else []
-        while lacking and wide(_BETWEEN.join((*lacking, *rest, "…"))) > room:
-            lacking.pop()
-            rest = [f"{having} ●", "…"]
-        line = _BETWEEN.join((*lacking, *rest))
-    return [head + line]
+    lacking = [copy for copy in one.copies if copy.there is not True]
+    having = len(one.copies) - len(lacking)
+    counted = [f"{having} ●"] if having else []
+    for length in _NAME_LENGTHS:
+        head = f"{_middle(words.names.short(server), length)} {leaf.fingerprint[:12]}: "
+        room = words.columns - _LABEL_COLUMNS - wide(head)
+        for copies, rest in ((one.copies, []), (lacking, counted)):
+            marks = [f"{_middle(words.place(copy), length)} {_MARK[copy.there]}" for copy in copies]
+            line = _BETWEEN.join((*marks, *rest))
+            if wide(line) <= room:
+                return [head + line]
+    while marks and wide(_BETWEEN.join((*marks, *counted, "…"))) > room:
+        marks.pop()
+    return [head + _BETWEEN.join((*marks, *counted, "…"))]
 
 
 def _otherwise(one: Why, others: Sequence[Why], words: _Words, typed: Typed) -> list[str]:
     found = [words.say(one.conclusion.otherwise)] if one.conclusion.otherwise is not None else []
-    held = one.blocked
-    if held is not None and held.bounces_at is not None and one.conclusion.is_trouble:
-        found.append(words.say(Said("else.bounce", {"at": when(held.bounces_at)})))
     for other in others[:2]:
         count = other.blocked.count if other.blocked is not None else 0
         hop = words.names.short(other.peer) if other.peer else other.asked
@@ -170,6 +179,9 @@ def _otherwise(one: Why, others: Sequence[Why], words: _Words, typed: Typed) -> 
         found.append(words.say(Said("else.more", {"count": str(len(others) - 2)})))
     if one.fine:
         found.append(words.say(Said("else.fine", {"hops": ", ".join(one.fine)})))
+    held = one.blocked
+    if held is not None and held.bounces_at is not None and one.conclusion.is_trouble:
+        found.append(words.say(Said("else.bounce", {"at": when(held.bounces_at)})))
     return found
 
 
@@ -246,7 +258,7 @@ class _Names:
 
 
 def _unique(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]:
-    found = {name: short(name) for name in names}
+    found = {name: _middle(short(name), _LABEL_CHARACTERS) for name in names}
     used = Counter(found.values())
     return {name: brief if used[brief] == 1 else name for name, brief in found.items()}
 

@@ -212,6 +212,14 @@ def test_overdue_at_their_home(policy: Policy, owner: Owner, command: str) -> No
     assert said(found.conclusion.why) == "why.ours-overdue"
 
 
+def test_the_link_to_mend_is_named_where_the_directory_tells() -> None:
+    policy = Policy(every_replica_takes_writes=False, replicates_itself=True)
+    found = asked(view_of(a_replica(DC2, server=HUB1, partners=(DC1,))), waits(REFUSED), policy=policy)
+
+    assert said(found.conclusion.act) == "act.mend-link-from"
+    assert found.conclusion.act.values["partners"] == DC1
+
+
 def test_overdue_at_our_own_home_is_12012() -> None:
     found = asked(view_of(a_replica(DC1, server=HUB1)), waits(REFUSED))
 

@@ -156,6 +156,7 @@ def test_what_changed_comes_latest_first() -> None:
         Act("present", HUB1, OURS.fingerprint, NOON - minutes(29)),
         Act("enable", HUB1, OURS.fingerprint, NOON - minutes(29)),
         Act("withdraw", HUB1, OLD.fingerprint, NOON - minutes(20), failed="the disk is full"),
+        Act("withdraw", HUB1, THEIRS.fingerprint, NOON - minutes(15)),
         Act("enable", HUB2, THEIRS.fingerprint, NOON - minutes(10)),
         Act("present", HUB1, OURS.fingerprint, NOON + minutes(10)),
     )
@@ -167,8 +168,8 @@ def test_what_changed_comes_latest_first() -> None:
     found = asked(view_of(early, history=History(acts, seen)), waits(REFUSED))
 
     assert [said(one.said) for one in found.changed] == [
-        "change.act-failed", "change.presented", "change.act", "change.act", "change.arrived",
-        "change.published", "change.published",
+        "change.withdrawn", "change.act-failed", "change.presented", "change.act", "change.act",
+        "change.arrived", "change.published", "change.published",
     ]  # fmt: skip
     assert found.changed[-1].at == NOON - minutes(3000), "once for all replicas, by the earliest"
 

@@ -126,8 +126,8 @@ def _proof(facts: Facts, found: Conclusion) -> Iterator[Said]:
     if facts.stuck is not None and facts.stuck.spokesman.said:
         one = facts.stuck.spokesman
         yield facts.say("proof.they-said" if one.answer == one.said else "proof.queue-says", said=one.said)
-    yield from found.finding.evidence if found.finding is not None else ()
     yield from found.evidence
+    yield from found.finding.evidence if found.finding is not None else ()
 
 
 def _ruled_out(facts: Facts, found: Conclusion) -> Iterator[RuledOut]:

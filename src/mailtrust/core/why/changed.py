@@ -32,15 +32,14 @@ def _acts(facts: Facts) -> Iterator[Change]:
     acts = [act for act in facts.view.history.acts if act.server == facts.here]
     for at, act in enumerate(acts):
         done = (act.what, act.fingerprint)
-        # An act is on record as failed from its beginning until it comes to its end.
-        ended = act.failed and any((one.what, one.fingerprint) == done for one in acts[at + 1 :])
-        # What was installed also arrived in the store, which says so.
-        if not ended and act.what != "install":
-            values = {"server": act.server, "what": act.what, "fingerprint": short(act.fingerprint)}
-            if act.failed:
-                yield _change(act.done_at, "change.act-failed", why=act.failed, **values)
-            else:
+        values = {"server": act.server, "what": act.what, "fingerprint": short(act.fingerprint)}
+        if not act.failed:
+            # What was installed came into the store, and withdrawals are told with the entry.
+            if act.what not in ("install", "withdraw"):
                 yield _change(act.done_at, "change.act", **values)
+        # An act is on record as failed from its beginning until it comes to its end.
+        elif not any((one.what, one.fingerprint) == done for one in acts[at + 1 :]):
+            yield _change(act.done_at, "change.act-failed", why=act.failed, **values)
 
 
 def _arrivals(facts: Facts) -> Iterator[Change]:

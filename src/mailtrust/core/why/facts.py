@@ -73,6 +73,16 @@ class Facts:
         newest = max(held, key=lambda one: one.published_at, default=None)
         return (self.peer, newest.certificate) if newest is not None else None
 
+    def mend_link(self, place: str) -> Said:
+        """Which link has to be mended, for what is overdue at that replica."""
+        looks = (*self.ours.replicas, *self.theirs.replicas)
+        partners = next(
+            (", ".join(look.partners) for look in looks if look.place == place and look.partners), ""
+        )
+        if not partners:
+            return self.say("act.mend-link", place=place)
+        return self.say("act.mend-link-from", place=place, partners=partners)
+
     @property
     def look_again(self) -> str:
         """What to type to see whether the peer is well again."""

@@ -183,7 +183,8 @@ def _not_everywhere(facts: Facts) -> Conclusion | None:
 def _overdue(facts: Facts, finding: Finding, leaf: Certificate) -> Conclusion:
     values = {"fingerprint": short(leaf.fingerprint), "place": finding.place or ""}
     here = finding.action is not None
-    act = "act.bring-it" if here else "act.mend-link"
+    place = finding.place or ""
+    act = facts.say("act.bring-it", place=place) if here else facts.mend_link(place)
     why = "why.ours-overdue"
     if finding.event is catalog.REPLICA_WENT_BACK:
         why = "why.ours-went-back"
@@ -191,7 +192,7 @@ def _overdue(facts: Facts, finding: Finding, leaf: Certificate) -> Conclusion:
         why = "why.ours-lost"
     return Conclusion(
         "ours-overdue", _THEY, Owner.HERE if here else Owner.DIRECTORY, facts.say(why, **values),
-        facts.say(act, **values), finding.action or "mailtrust directory show", finding, (facts.here, leaf),
+        act, finding.action or "mailtrust directory show", finding, (facts.here, leaf),
         otherwise=facts.say("else.publishing-again"),
     )  # fmt: skip
 

@@ -177,7 +177,7 @@ def _on_its_way(facts: Facts, leaf: Certificate) -> Conclusion:
     return Conclusion(
         "theirs-overdue", _WE, Owner.HERE if brings else Owner.DIRECTORY,
         facts.say("why.theirs-overdue", **values),
-        facts.say("act.bring-it" if brings else "act.mend-link", **values),
+        facts.say("act.bring-it", **values) if brings else facts.mend_link(place),
         brings or "mailtrust directory show", finding, (facts.peer, leaf),
         otherwise=facts.say("else.publishing-again"),
     )  # fmt: skip
