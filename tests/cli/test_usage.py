@@ -22,7 +22,7 @@ def snapshot(desk: Desk) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(set(WORDS) - {"audit", "lab", "hub", "directory"}))
+@pytest.mark.parametrize("name", sorted(set(WORDS) - {"audit", "lab", "hub", "directory", "postfix"}))
 def test_every_command_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
     said = desk.must(name, "--help").out
 
@@ -39,6 +39,14 @@ def test_no_summary_is_cut_off(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize("name", ["show", "replicate", "put"])
 def test_every_command_of_directory_has_help_with_an_example(desk: Desk, name: str) -> None:
     assert f"Example: mailtrust directory {name}" in desk.must("directory", name, "--help").out
+
+
+@pytest.mark.parametrize("name", ["compile"])
+def test_every_command_of_postfix_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
+    said = desk.must("postfix", name, "--help").out
+
+    assert f"Example: mailtrust postfix {name}" in said
+    assert "--json" in said
 
 
 @pytest.mark.parametrize("name", ["exchange", "collector"])
