@@ -24,7 +24,7 @@ def snapshot(desk: Desk) -> dict[str, bytes]:
     }
 
 
-GROUPS = {"audit", "directory", "hub", "rotate"}
+GROUPS = {"audit", "directory", "hub", "postfix", "rotate"}
 """Commands that have commands."""
 
 
@@ -50,6 +50,14 @@ def test_every_command_of_a_group_has_help_with_an_example(desk: Desk, group: st
     assert names
     for name in names:
         assert f"Example: mailtrust {group} {name}" in desk.must(group, name, "--help").out
+
+
+@pytest.mark.parametrize("name", ["compile"])
+def test_every_command_of_postfix_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
+    said = desk.must("postfix", name, "--help").out
+
+    assert f"Example: mailtrust postfix {name}" in said
+    assert "--json" in said
 
 
 @pytest.mark.parametrize("name", ["exchange", "collector"])
