@@ -118,6 +118,9 @@ async def _ask(
             match answer:
                 case Taken():
                     verdict, why = Verdict.ACCEPTED, str(answer.reply)
+                case TurnedAway() if not asked:
+                    # It would say the same to the certificate that we present today.
+                    why = f"it did not ask for our certificate, so that this is not about it: {answer.reply}"
                 case TurnedAway():
                     verdict = Verdict.REFUSED if answer.reply.permanent else Verdict.DEFERRED
                     why = str(answer.reply)
