@@ -176,7 +176,7 @@ def _record(site: Site, found: tuple[Rehearsed, ...]) -> None:
     yes = sum(one.verdict is Verdict.ACCEPTED for one in found)
     no = "; ".join(f"{one.peer} {one.endpoint}: {one.why}" for one in found if one.holds_back)
     first = found[0]
-    place = f"accepted by {yes} of {len(found)} peers"
+    place = f"{yes} of {len(found)} peers"
     act = Act("rehearse", site.server, first.fingerprint, first.seen_at, place, no)
     # It costs the line and not the answer.
     with suppress(StoreUnavailable):
