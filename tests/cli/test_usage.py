@@ -41,7 +41,7 @@ def test_every_command_of_directory_has_help_with_an_example(desk: Desk, name: s
     assert f"Example: mailtrust directory {name}" in desk.must("directory", name, "--help").out
 
 
-@pytest.mark.parametrize("name", ["compile"])
+@pytest.mark.parametrize("name", ["setup", "compile", "check", "undo"])
 def test_every_command_of_postfix_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
     said = desk.must("postfix", name, "--help").out
 
