@@ -273,13 +273,15 @@ def made(
     *,
     chain: str,
     name: str = "mx1.example.test",
+    trusting: bool = False,
     main: Mapping[str, str] | None = None,
     master: str = "",
     routes: Mapping[str, str] | None = None,
 ) -> Postfix:
     """One that does not run yet, and need not; the rest is as in `started`."""
     one = Postfix(where, name)
-    one.make(chain=chain, main=main or {}, master=_MASTER + master, routes=routes or {})
+    more = (_TRUSTING if trusting else "") + master
+    one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
     return one
 
 
@@ -302,8 +304,7 @@ def started(
     master.cf, in which ``{folder}``, ``{tables}``, ``{port}`` and ``{inner}`` stand for its own.  *tables*
     are written by postmap before it starts: ``{"relay_clientcerts": {}, "tls_policy": {}}``.
     """
-    more = (_TRUSTING if trusting else "") + master
-    one = made(where, chain=chain, name=name, main=main, master=more, routes=routes)
+    one = made(where, chain=chain, name=name, trusting=trusting, main=main, master=master, routes=routes)
     for table, rows in (tables or {}).items():
         by_postmap(one, table, rows)
     try:

@@ -132,11 +132,11 @@ next_hops = {{"{NEXT_HOP}" = ["{MX2}"]}}
 
 @contextmanager
 def a_desk(
-    capsys: pytest.CaptureFixture[str], *, main: Mapping[str, str] | None = None
+    capsys: pytest.CaptureFixture[str], *, main: Mapping[str, str] | None = None, trusting: bool = False
 ) -> Iterator[PostfixDesk]:
     """With an instance that does not run; `desk.one.start()` starts it, and whoever does stops it."""
     with postfix.folder() as folder:
-        one = postfix.made(folder / "mx1", chain=chain_pem(MX1), main=main or {})
+        one = postfix.made(folder / "mx1", chain=chain_pem(MX1), main=main or {}, trusting=trusting)
         for label in ("peer", "stranger"):
             (folder / f"{label}.pem").write_text(chain_pem(MX2, key=label))
         desk = PostfixDesk(one, capsys)

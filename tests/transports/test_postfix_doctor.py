@@ -11,6 +11,7 @@ import pytest
 from mailtrust import clock
 from mailtrust.core.model.server import server_name
 from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.transports.postfix.compile import NOBODY
 from tests import postfix
 from tests.make import a_certificate, days
 from tests.postfix import chain_pem
@@ -163,6 +164,20 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         ),
         [(12134, "fails-open")],
     ),
+    "a next hop whose servers publish nothing": (
+        policy(NEXT_HOP, f"fingerprint match={NOBODY}"), [(12136, None)],
+    ),
+    "a second next hop around the transport": (
+        route(f"smtp:[127.0.0.1]:2998, {NEXT_HOP}"), [(12135, None)],
+    ),
+    "a relayhost": (
+        lambda desk: (desk.set("-e", f"relayhost = {NEXT_HOP}"), desk.set("-e", "transport_maps =")),
+        [(12135, None)],
+    ),
+    "one sender's relayhost": (
+        lambda desk: desk.set("-e", f"sender_dependent_relayhost_maps = inline:{{ {{ a@b = {NEXT_HOP} }} }}"),
+        [(12135, None)],
+    ),
     "nobody's entry": (
         lambda desk: desk.compiled(clients={}, policy={NEXT_HOP: ENTRY, "[192.0.2.9]:25": ENTRY}),
         [(12134, "unused")],
@@ -200,6 +215,35 @@ def test_a_planted_trap_is_found(desk: PostfixDesk, trap: str) -> None:
     plant(desk)
 
     assert desk.findings() == expected
+
+
+def test_another_port_of_the_same_host_is_another_server(desk: PostfixDesk) -> None:
+    """A filter on this machine, or a peer's public port."""
+    routes = f"{{ x.test = smtp:[127.0.0.1]:25 }}, {{ {MX2} = hub:{NEXT_HOP} }}"
+    desk.set("-e", f"transport_maps = inline:{{ {routes} }}")
+
+    assert desk.findings() == []
+
+
+def test_one_next_hop_of_many_domains_is_said_once(desk: PostfixDesk) -> None:
+    routes = ", ".join(f"{{ d{number}.test = smtp:{NEXT_HOP} }}" for number in range(9))
+    desk.set("-e", f"transport_maps = inline:{{ {routes} }}")
+
+    [finding] = desk.type("check", "--json").json["findings"]
+
+    assert finding["event"] == 12135
+    assert len(finding["evidence"]) == 5
+
+
+def test_what_somebody_wrote_by_hand_is_judged_by_what_it_comes_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Other settings than ours: nobody is let in without a certificate, and so it is sound."""
+    with a_desk(capsys, trusting=True) as desk:
+        desk.compiled(clients={PEER: MX2}, policy={NEXT_HOP: ENTRY})
+        desk.route(f"hub:{NEXT_HOP}")
+
+        assert desk.findings() == []
 
 
 def test_a_peer_in_mynetworks_is_named(desk: PostfixDesk) -> None:

@@ -194,7 +194,7 @@ def _is_closed(instance: Configuration, listener: Program) -> bool:
 def _refuse_taken(instance: Configuration, service: Wanted) -> None:
     if service.kind != "inet":
         return
-    new = Program(service.name, service.kind, service.command)
+    new = Program(service.name, service.kind, service.command, port=postconf.port_of(service.name))
     for one in instance.services:
         same_port = one.kind == "inet" and one.port == new.port and one.key != service.key
         if same_port and (one.host == new.host or (not one.host and _is_everywhere(instance, new.host))):

@@ -6,7 +6,6 @@ What holds for a service is what its ``-o`` in master.cf says, and only else wha
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,8 @@ class Program:
     """The program, such as ``smtpd``."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Its ``-o``, expanded."""
+    port: int | None = None
+    """Where it listens; None for what does not, or under a name that this machine does not know."""
 
     @property
     def key(self) -> str:
@@ -49,14 +50,6 @@ class Program:
         """Where it listens; empty for every address of the instance."""
         host = self.name.rpartition(":")[0]
         return host.removeprefix("[").removesuffix("]").lower()
-
-    @property
-    def port(self) -> int | None:
-        """The port that it listens on; None for a service whose name this machine does not know."""
-        port = self.name.rpartition(":")[2]
-        if port.isdigit():
-            return int(port)
-        return _port_of(port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +99,3 @@ def pieces(text: str) -> tuple[str, ...]:
         else:
             piece += one
     return tuple(filter(None, (*found, piece)))
-
-
-def _port_of(name: str) -> int | None:
-    try:
-        return socket.getservbyname(name, "tcp")
-    except OSError:
-        return None

@@ -31,7 +31,9 @@ from mailtrust.transports.postfix.doctor.seen import (
 from mailtrust.transports.postfix.ours import Places
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z ]+)-----")
-_SUFFIXES = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "btree": ".db"}
+_SUFFIXES = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "btree": ".db", "texthash": ""}
+_RELAYHOSTS = "sender_dependent_relayhost_maps"
+_ROUTING = ("transport_maps", "sender_dependent_default_transport_maps", _RELAYHOSTS)
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -164,26 +166,32 @@ class Routes:
 def routes_of(instance: Configuration) -> Routes:
     """Every route that can be told; never raises."""
     found, notes = list(_defaults(instance)), []
-    for name in pieces(instance.parameters.get("transport_maps", "")):
-        try:
-            listed = postconf.rows(instance.folder, name)
-        except TransportUnavailable as error:
-            notes.append(f"where mail is routed cannot be told in full: {error.message}")
-            continue
-        found += (_route(instance, pattern, value, name) for pattern, value in listed)
+    for parameter in _ROUTING:
+        for name in pieces(instance.parameters.get(parameter, "")):
+            try:
+                # What proxymap(8) would read for a daemon, we read ourselves.
+                listed = postconf.rows(instance.folder, name.removeprefix("proxy:"))
+            except TransportUnavailable as error:
+                notes.append(f"where mail is routed cannot be told in full: {error.message}")
+                continue
+            for pattern, value in listed:
+                whole = value if parameter != _RELAYHOSTS else f":{value}"
+                found += _route(instance, pattern, whole, name)
     return Routes(tuple(found), tuple(notes))
 
 
 def _defaults(instance: Configuration) -> Iterator[Route]:
     relayhost = instance.parameters.get("relayhost", "")
     for name in ("relay_transport", "default_transport"):
-        transport, _, hop = instance.parameters.get(name, "").partition(":")
-        if hop or relayhost:
-            yield Route("*", transport, hop or relayhost, name if hop else "relayhost")
+        transport, _, said = instance.parameters.get(name, "").partition(":")
+        for hop in pieces(said or relayhost):
+            yield Route("*", transport, hop, name if said else "relayhost")
 
 
-def _route(instance: Configuration, pattern: str, value: str, table_name: str) -> Route:
-    transport, colon, hop = value.partition(":")
+def _route(instance: Configuration, pattern: str, value: str, table_name: str) -> Iterator[Route]:
+    """As transport(5) has it; Postfix tries several next hops in their order, and asks about each."""
+    transport, _, said = value.partition(":")
     default = instance.parameters.get("default_transport", "smtp").partition(":")[0]
     bare = pattern.removeprefix(".").rpartition("@")[2]
-    return Route(pattern, transport or default, (hop if colon else "") or bare, table_name)
+    for hop in pieces(said) or (bare,):
+        yield Route(pattern, transport or default, hop, table_name)

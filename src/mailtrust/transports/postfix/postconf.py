@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,8 @@ from mailtrust.transports.postfix.configuration import Configuration, Program
 
 PARAMETERS = (
     "default_transport", "inet_interfaces", "inet_protocols", "mynetworks", "relay_clientcerts",
-    "relay_domains_reject_code", "relay_transport", "relayhost", "reject_code", "smtp_fallback_relay",
+    "relay_domains_reject_code", "relay_transport", "relayhost", "reject_code",
+    "sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "smtp_fallback_relay",
     "smtp_sasl_auth_enable", "smtp_tls_wrappermode", "smtpd_tls_wrappermode", "smtpd_upstream_proxy_protocol",
     "smtp_tls_cert_file", "smtp_tls_chain_files", "smtp_tls_fingerprint_cert_match",
     "smtp_tls_fingerprint_digest", "smtp_tls_key_file", "smtp_tls_policy_maps", "smtp_tls_security_level",
@@ -55,7 +57,7 @@ def read(folder: Path) -> Configuration:
         if found := _OVERRIDE.match(line):
             overrides.setdefault(found["key"], {})[found["name"]] = found["value"] or ""
     services = tuple(
-        Program(words[0], words[1], words[7], overrides.get(f"{words[0]}/{words[1]}", {}))
+        Program(words[0], words[1], words[7], overrides.get(f"{words[0]}/{words[1]}", {}), port_of(words[0]))
         for line in ask(folder, "postconf", "-M").splitlines()
         if len(words := line.split(None, 8)) > 7
     )
@@ -77,6 +79,15 @@ def rows(folder: Path, table: str) -> tuple[tuple[str, str], ...]:
     """
     lines = ask(folder, "postmap", "-s", table).splitlines()
     return tuple((key, value.strip()) for key, _, value in (line.partition("\t") for line in lines))
+
+
+def port_of(name: str) -> int | None:
+    """The port of ``192.0.2.7:2525`` or ``smtp``; None where this machine does not know the name."""
+    port = name.rpartition(":")[2]
+    try:
+        return int(port) if port.isdigit() else socket.getservbyname(port, "tcp")
+    except OSError:
+        return None
 
 
 def ask(folder: Path, program: str, *words: str) -> str:

@@ -6,10 +6,11 @@ A check is one function from `Seen` to findings, listed in CHECKS.  What nobody 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Diagnosis, Event, Finding, Severity, Silenced
+from mailtrust.core.model.event import Diagnosis, Event, Finding, Said, Severity, Silenced
 from mailtrust.transports.postfix.doctor import files, receiving, sending
 from mailtrust.transports.postfix.doctor.seen import Seen
 
@@ -44,12 +45,13 @@ PRECEDENCE: tuple[tuple[Event, Event], ...] = (
 )
 """The first of each pair silences the second at the same place."""
 
+_MOST_EVIDENCE = 5
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2}
 
 
 def diagnose(seen: Seen) -> Diagnosis:
     """What is wrong with the instance, worst first, and what another finding explains."""
-    found = [finding for check in CHECKS for finding in check(seen)]
+    found = list(_once(finding for check in CHECKS for finding in check(seen)))
     silenced = [
         Silenced(finding, cause)
         for finding in found
@@ -59,3 +61,16 @@ def diagnose(seen: Seen) -> Diagnosis:
     quiet = {id(one.finding) for one in silenced}
     told = sorted((one for one in found if id(one) not in quiet), key=lambda one: _ORDER[one.severity])
     return Diagnosis(tuple(told), tuple(silenced))
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What holds of one place for several reasons, as many domains with one next hop, is said once."""
+    groups: dict[tuple[str, str | None], list[Finding]] = {}
+    for one in findings:
+        groups.setdefault((one.incident, one.cause), []).append(one)
+    for first, *others in groups.values():
+        evidence = dict.fromkeys((one.phrase, tuple(one.values.items())) for one in first.evidence)
+        more = (said for other in others for said in other.evidence)
+        evidence |= dict.fromkeys((said.phrase, tuple(said.values.items())) for said in more)
+        told = tuple(Said(phrase, dict(values)) for phrase, values in evidence)
+        yield replace(first, evidence=told[:_MOST_EVIDENCE]) if others else first

@@ -148,8 +148,18 @@ class Seen:
 
 def host_of(next_hop: str) -> str:
     """The host or domain of ``[hub2.example.test]:2525``, without brackets and port."""
-    found = _NEXT_HOP.match(next_hop.strip())
-    return (found["host"] if found else next_hop).lower()
+    return _parts(next_hop)[0]
+
+
+def may_mean(key: str, next_hop: str) -> bool:
+    """True if a policy entry was meant for that next hop: the same host, and no other port."""
+    (host, port), (other, at) = _parts(key), _parts(next_hop)
+    return host == other and (port == at or not port or not at)
+
+
+def _parts(next_hop: str) -> tuple[str, str]:
+    found = _NEXT_HOP.match(next_hop.strip().lower())
+    return (found["host"], found["port"] or "") if found else (next_hop.lower(), "")
 
 
 def relevant_tables(instance: Configuration) -> tuple[str, ...]:

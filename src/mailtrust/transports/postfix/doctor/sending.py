@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from mailtrust.core.events import catalog
 from mailtrust.core.model.event import Finding, Said, Severity
+from mailtrust.transports.postfix.compile import NOBODY
 from mailtrust.transports.postfix.configuration import Program, pieces
 from mailtrust.transports.postfix.doctor.receiving import SETUP, elsewhere
-from mailtrust.transports.postfix.doctor.seen import Route, Seen, host_of
+from mailtrust.transports.postfix.doctor.seen import Route, Seen, may_mean
 from mailtrust.transports.postfix.ours import HUB
 
 _INSIST = ("fingerprint", "secure", "verify", "dane-only")
@@ -74,7 +75,11 @@ def next_hops(seen: Seen) -> Iterator[Finding]:
     hubs = {hub.name for hub in seen.hubs()}
     for route in seen.routes:
         service = seen.instance.service(f"{route.transport}/unix")
-        if service is None or not service.sends or _insists(seen, service, route):
+        if service is None or not service.sends:
+            continue
+        if _insists(seen, service, route):
+            if _pins_nobody(_policy(seen, service, route.next_hop)):
+                yield _without_policy(seen, route, Said("postfix.nobody", {"next_hop": route.next_hop}))
             continue
         near = _near(seen, route.next_hop)
         if route.transport in hubs:
@@ -102,8 +107,7 @@ def _unused(seen: Seen, told: set[str]) -> Iterator[Finding]:
     routed = {route.next_hop.lower() for route in seen.routes}
     for key in sorted(seen.table(seen.places.tls_policy).rows or {}):
         if key not in routed and key not in told:
-            finding = _unmatched(seen, key, catalog.UNUSED, None)
-            yield finding
+            yield _unmatched(seen, key, catalog.UNUSED, None)
 
 
 def _unmatched(seen: Seen, key: str, cause: str, route: Route | None) -> Finding:
@@ -114,10 +118,10 @@ def _unmatched(seen: Seen, key: str, cause: str, route: Route | None) -> Finding
     )  # fmt: skip
 
 
-def _without_policy(seen: Seen, route: Route) -> Finding:
+def _without_policy(seen: Seen, route: Route, *more: Said) -> Finding:
     return Finding(
         catalog.NEXT_HOP_WITHOUT_POLICY, seen.server, route.next_hop,
-        values={"next_hop": route.next_hop}, evidence=(_routed(route),),
+        values={"next_hop": route.next_hop}, evidence=(_routed(route), *more),
     )  # fmt: skip
 
 
@@ -149,6 +153,11 @@ def _policy(seen: Seen, service: Program, next_hop: str) -> str | None:
     return None
 
 
+def _pins_nobody(policy: str | None) -> bool:
+    """True for the entry that stands where none of the next hop's servers publishes a key."""
+    return policy is not None and policy.endswith(f"match={NOBODY}")
+
+
 def _knows(seen: Seen, service: Program, key: str) -> bool:
     return any(key in (table.rows or {}) for table in seen.policies(service))
 
@@ -158,16 +167,14 @@ def _readable(seen: Seen, service: Program) -> bool:
 
 
 def _near(seen: Seen, next_hop: str) -> str | None:
-    """The policy entry that was meant for this next hop: of the same host, better of the same port too."""
+    """The policy entry that was meant for this next hop."""
     keys = [
         key
         for name in dict.fromkeys((seen.places.tls_policy, *seen.tables))
         for key, policy in (seen.table(name).rows or {}).items()
-        if _level(policy) == "fingerprint" and host_of(key) == host_of(next_hop)
+        if _level(policy) == "fingerprint" and may_mean(key, next_hop)
     ]
-    hop = next_hop.lower()
-    port = hop.rpartition(":")[2]
-    return min(keys, key=lambda key: (key != hop, not key.endswith(port), key), default=None)
+    return min(keys, key=lambda key: (key != next_hop.lower(), key), default=None)
 
 
 def _level(policy: str) -> str:
