@@ -20,7 +20,7 @@ from mailtrust.core.model.event import Diagnosis, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.transports.postfix.doctor import diagnose
 from mailtrust.transports.postfix.doctor.receiving import SETUP
-from mailtrust.transports.postfix.doctor.seen import Seen
+from mailtrust.transports.postfix.doctor.seen import Seen, Table
 from mailtrust.transports.postfix.look import look
 
 CHECK_SCHEMA = "mailtrust.postfix-check/1"
@@ -96,12 +96,15 @@ async def _published(config: Config) -> tuple[Published, tuple[str, ...]]:
     return found, ()
 
 
+def _ours(seen: Seen) -> tuple[Table, ...]:
+    return tuple(seen.table(name) for name in (seen.places.relay_clientcerts, seen.places.tls_policy))
+
+
 def _verdict(seen: Seen, found: Diagnosis) -> Verdict:
     severities = {one.severity for one in found.findings}
     if Severity.ERROR in severities:
         return Verdict.ERROR
-    ours = (seen.table(name) for name in (seen.places.relay_clientcerts, seen.places.tls_policy))
-    if any(one.rows is None and not one.missing for one in ours):
+    if any(one.rows is None and not one.missing for one in _ours(seen)):
         return Verdict.UNKNOWN
     return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK
 
@@ -115,7 +118,7 @@ def _first_line(seen: Seen, found: Diagnosis, verdict: Verdict, folder: Path) ->
     if worst:
         summary = f"{brief(worst[0])}{rest}"
     elif verdict is Verdict.UNKNOWN:
-        summary = "; ".join(seen.notes)
+        summary = "; ".join(one.why for one in _ours(seen) if one.rows is None)
     else:
         summary = f"{folder}: no error and no warning"
     figures = (

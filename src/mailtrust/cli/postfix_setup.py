@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, session
-from mailtrust.cli.output import emit, say
+from mailtrust.cli.output import caution, emit, say
 from mailtrust.cli.postfix_instance import InstanceOption, folder_of, its_command, our_options, places_of
 from mailtrust.config import Config
 from mailtrust.errors import BadConfiguration, TransportUnavailable
@@ -46,6 +46,8 @@ def setup(
         _print(config, folder, json_output=json_output)
         return
     seen = postconf.read(folder)
+    if config.transport.kind != "postfix":
+        caution(f'transport.kind is "{config.transport.kind}": set it to "postfix"')
     services = _services(config, seen.parameters.get("syslog_name", ""))
     change = planned(seen, services)
     steps = tuple(_steps(here, config, seen))
@@ -96,15 +98,12 @@ def _routes(config: Config) -> tuple[str, ...]:
 def _steps(here: Session, config: Config, instance: Configuration) -> tuple[tuple[str, str], ...]:
     """What comes next, and what to type for it."""
     options = our_options(config, instance.folder)
-    maps = instance.parameters.get("transport_maps", "") or "transport_maps, which is empty yet"
+    maps = instance.parameters.get("transport_maps", "") or "a table that transport_maps in main.cf names"
     return (
         ("write the tables and the chain file", here.command("postfix", "compile")),
         ("let Postfix read master.cf", its_command(instance.folder, "postfix", "reload")),
         ("see that all is well", here.command("postfix", "check", *options)),
-        *(
-            (f"then let mail go that way, a line in {maps}, for each domain", line)
-            for line in _routes(config)
-        ),
+        *((f"let mail go that way, by a line for each domain in {maps}", line) for line in _routes(config)),
     )
 
 

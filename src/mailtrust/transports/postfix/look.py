@@ -9,7 +9,7 @@ import re
 import socket
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.errors import MailtrustError, TransportUnavailable
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.configuration import Configuration, pieces
+from mailtrust.transports.postfix.doctor.files import chain_files
 from mailtrust.transports.postfix.doctor.seen import (
     ChainFault,
     ChainFile,
@@ -54,18 +55,19 @@ def look(
     instance = postconf.read(folder)
     names = dict.fromkeys((places.relay_clientcerts, places.tls_policy, *relevant_tables(instance)))
     tables = {name: table(folder, name) for name in names}
-    chains = {path: chain_file(Path(path)) for path in _chain_paths(instance)}
     found = routes_of(instance)
     hosts = (
         *(one.host for one in endpoints),
         *(host_of(hop) for hop in tables[places.tls_policy].rows or {}),
     )
+    seen = Seen(
+        server, endpoints, instance, places, now, _addresses(hosts), tables,
+        routes=found.routes, every_route=not found.notes, certificates=certificates,
+    )  # fmt: skip
+    chains = {path: chain_file(Path(path)) for path in chain_files(seen)}
     unseen = (one.why for one in tables.values() if one.rows is None and not (one.missing or one.damaged))
     locked = (one.why for one in chains.values() if one.why)
-    return Seen(
-        server, endpoints, instance, places, now, _addresses(hosts), tables, chains, found.routes,
-        not found.notes, certificates, (*unseen, *locked, *found.notes),
-    )  # fmt: skip
+    return replace(seen, chains=chains, notes=(*unseen, *locked, *found.notes))
 
 
 def table(folder: Path, name: str) -> Table:
@@ -132,15 +134,6 @@ def _loose(file: Path) -> Iterator[str]:
         # In a folder such as /tmp nobody can replace what is somebody else's.
         if mode & _OTHERS_MAY_WRITE and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
             yield str(place)
-
-
-def _chain_paths(instance: Configuration) -> Iterable[str]:
-    names: dict[str, None] = {}
-    for service in instance.services:
-        setting = "smtpd_tls_chain_files" if service.receives else "smtp_tls_chain_files"
-        if service.receives or service.sends:
-            names |= dict.fromkeys(pieces(instance.setting(service, setting)))
-    return names
 
 
 def _addresses(hosts: Iterable[str]) -> Mapping[str, frozenset[str]]:

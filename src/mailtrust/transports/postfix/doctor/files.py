@@ -125,7 +125,7 @@ def chain_unusable(seen: Seen) -> Iterator[Finding]:
 
 def chain_exposed(seen: Seen) -> Iterator[Finding]:
     """A chain file holds the key."""
-    for path in dict.fromkeys(file for _, _, files in _chains(seen) for file in files):
+    for path in chain_files(seen):
         chain = seen.chains.get(path)
         if chain is not None and chain.exposed:
             said = Said("store.key-readable", {"file": path})
@@ -180,6 +180,11 @@ def _pins(service: Program, table: Table) -> Iterator[str]:
 
 def _bytes(pin: str) -> int:
     return len(pin.replace(":", "")) // 2
+
+
+def chain_files(seen: Seen) -> tuple[str, ...]:
+    """The chain files that matter: not those of port 25, nor of other mail."""
+    return tuple(dict.fromkeys(file for _, _, files in _chains(seen) for file in files))
 
 
 def _chains(seen: Seen) -> Iterator[tuple[Program, str, tuple[str, ...]]]:
