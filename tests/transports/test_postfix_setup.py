@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import smtplib
+import ssl
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from mailtrust import clock
+from mailtrust.core.model.server import server_name
+from mailtrust.directory.sqlite import SqliteReplica
 from tests import postfix
 from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import a_certificate
@@ -22,7 +28,7 @@ STRANGERS = {
     "mynetworks": "127.0.0.0/8",
     "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
     "smtpd_client_restrictions": "permit_mynetworks",
-    "smtpd_sender_restrictions": "reject_unknown_sender_domain",
+    "smtpd_sender_restrictions": "reject_non_fqdn_sender",
     "smtpd_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt",
     "smtpd_tls_fingerprint_digest": "md5",
     "smtp_tls_session_cache_database": "btree:${data_directory}/smtp_scache",
@@ -51,12 +57,23 @@ def transcript(port: int) -> bytes:
     said = [repr(client.connect(LOOPBACK, port))]
     said.append(repr(client.ehlo("peer.example.test")))
     for line in (
-        "VRFY ann", "MAIL FROM:<ann@nowhere.invalid>", f"RCPT TO:<{LOCAL}>", f"RCPT TO:<{FOREIGN}>", "RSET",
+        "VRFY ann", "MAIL FROM:<ann>", f"RCPT TO:<{LOCAL}>", f"RCPT TO:<{FOREIGN}>", "RSET",
         "MAIL FROM:<>", "RCPT TO:<nobody@>", "NOOP", "HELP", "WAT", "AUTH PLAIN AAAA", "ETRN x", "QUIT",
     ):  # fmt: skip
         said.append(repr((line, client.docmd(line))))
     client.close()
-    return "\n".join(said).encode()
+    return "\n".join((*said, *behind_tls(port))).encode()
+
+
+def behind_tls(port: int) -> Iterator[str]:
+    """The same behind STARTTLS, up to a message that is taken; only its number in the queue differs."""
+    with session(port) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        yield repr((client.sock.getpeercert(binary_form=True), client.sock.cipher(), client.ehlo_resp))
+        client.mail("ann@peer.example.test")
+        yield repr(client.rcpt(LOCAL))
+        code, text = client.data("Subject: hello\n\nhello")
+        yield repr((code, re.sub(rb"queued as \S+", b"queued as ID", text)))
 
 
 def test_setup_changes_what_it_shows_and_nothing_else(desk: PostfixDesk) -> None:
@@ -130,6 +147,24 @@ def test_mail_goes_to_a_published_peer_and_waits_for_any_other(running: PostfixD
     assert "status=sent" in sent
     assert "/hub/smtp[" in sent
     assert "status=deferred (Server certificate not" in kept
+
+
+def test_from_the_directory_to_a_sound_postfix(running: PostfixDesk) -> None:
+    """What each command says to type next, typed: then a published peer is let in, and `check` is quiet."""
+    replica = SqliteReplica(f"sqlite://{running.folder}/dc1.db", timeout=timedelta(seconds=10))
+    asyncio.run(replica.publish(server_name(MX2), a_certificate(MX2, key="peer").der, clock.now()))
+
+    running.must("setup", "--yes")
+    running.must("compile", "--yes")
+    running.route(f"hub:{NEXT_HOP}")
+    running.one.reload()
+    postfix.until(lambda: postfix.answers(running.one.inner), "the new listener answers")
+
+    assert "no error and no warning" in running.must("check").out
+    with session(running.one.inner, chain=running.folder / "peer.pem") as client:
+        assert answer(client, FOREIGN).code == 250
+    with session(running.one.inner, chain=running.folder / "stranger.pem") as client:
+        assert answer(client, LOCAL).code == 454
 
 
 def colons_of(name: str, key: str = "a") -> str:
