@@ -206,7 +206,7 @@ class Postfix:
     def start(self) -> None:
         """Raises: CalledProcessError with what Postfix said."""
         self.run("postfix", "start")
-        _until(lambda: _answers(self.port), "its public listener answers")
+        until(lambda: answers(self.port), "its public listener answers")
 
     def stop(self) -> None:
         """Wait until it has ended; nothing where it does not run."""
@@ -214,7 +214,7 @@ class Postfix:
             return
         master = self.master
         self.run("postfix", "stop", check=False)
-        _until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
+        until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
 
     def runs(self) -> bool:
         """True while its master does."""
@@ -250,7 +250,7 @@ class Postfix:
             found[:] = [line for line in lines if all(one in line for one in what)]
             return bool(found)
 
-        _until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
+        until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
         return found[0]
 
 
@@ -272,6 +272,23 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def made(
+    where: Path,
+    *,
+    chain: str,
+    name: str = "mx1.example.test",
+    trusting: bool = False,
+    main: Mapping[str, str] | None = None,
+    master: str = "",
+    routes: Mapping[str, str] | None = None,
+) -> Postfix:
+    """One that does not run yet, and need not; the rest is as in `started`."""
+    one = Postfix(where, name)
+    more = (_TRUSTING if trusting else "") + master
+    one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
+    return one
+
+
 @contextmanager
 def started(
     where: Path,
@@ -291,9 +308,7 @@ def started(
     master.cf, in which ``{folder}``, ``{tables}``, ``{port}`` and ``{inner}`` stand for its own.  *tables*
     are written by postmap before it starts: ``{"relay_clientcerts": {}, "tls_policy": {}}``.
     """
-    one = Postfix(where, name)
-    more = (_TRUSTING if trusting else "") + master
-    one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
+    one = made(where, chain=chain, name=name, trusting=trusting, main=main, master=master, routes=routes)
     for table, rows in (tables or {}).items():
         by_postmap(one, table, rows)
     try:
@@ -344,7 +359,8 @@ def presented(port: int) -> bytes:
         return client.sock.getpeercert(binary_form=True) or b""
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """True if something that speaks SMTP is there."""
     try:
         with smtplib.SMTP(LOOPBACK, port, timeout=PATIENCE):
             return True
@@ -352,7 +368,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until it holds; for what a program of Postfix's does tells nobody when it is done."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:
