@@ -28,14 +28,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import a_key, an_x509
 from tests.programs import needs, program
 
+PROGRAMS = ("postconf", "/usr/lib/postfix/postfix-lmdb.so")
 MARKS = [
-    needs("postconf", "/usr/lib/postfix/postfix-lmdb.so"),
+    needs(*PROGRAMS),
     pytest.mark.skipif(os.geteuid() != 0, reason="Postfix's master starts as root only"),
 ]
 """For `pytestmark` of a file that starts one."""
@@ -262,6 +264,12 @@ def chain_pem(name: str, *, key: str = "a", kind: str = "p256", **options: objec
     )
     leaf = an_x509(name, key=key, kind=kind, **options)  # type: ignore[arg-type]
     return (private + leaf.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+def leaf_of(chain: str) -> bytes:
+    """The first certificate (DER) of a chain file."""
+    begins = chain.index("-----BEGIN CERTIFICATE")
+    return x509.load_pem_x509_certificate(chain[begins:].encode()).public_bytes(serialization.Encoding.DER)
 
 
 @contextmanager

@@ -62,7 +62,8 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
-        Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),
+        Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
+        Word("exim", "exim", "Exim as the transport: compile its files."),
     )),
     ("Exchange", (
         Word("audit", "audit", "An Exchange organization on one page, from outside."),
