@@ -325,10 +325,12 @@ def test_a_journal_of_the_first_release_is_read_and_grows(journal: Journal) -> N
     """Nothing that it holds is lost."""
     journal.record_act(enabled(a_certificate()))
     with sqlite3.connect(journal.path) as db:
-        db.execute("DROP TABLE latency")
+        for table in ("latency", "session", "bookmark"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
 
     before = journal.latencies()
+    assert (journal.sessions(), journal.bookmark("mail.log")) == ((), None)
     journal.record_latency(DC2, timedelta(seconds=3), NOON)
 
     assert before == {}
