@@ -159,26 +159,38 @@ class Postfix:
 
     def make(self, *, chain: str, main: Mapping[str, str], master: str, routes: Mapping[str, str]) -> None:
         """Write its files; *routes* is a transport table: ``{"mx2.test": "hub:[127.0.0.1]:2525"}``."""
-        for name in ("etc", "queue", "data", "tables"):
+        for name in ("queue", "data", "tables"):
             (self.folder / name).mkdir(parents=True)
         owner = pwd.getpwnam("postfix")
         os.chown(self.folder / "data", owner.pw_uid, owner.pw_gid)
         for place in (self.folder / "chain.pem", self.tables / "chain.pem"):
             place.write_text(chain)
             place.chmod(0o600)
+        self.make_configuration(main, master, routes)
+
+    def make_configuration(
+        self,
+        main: Mapping[str, str] | None = None,
+        master: str = "",
+        routes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Its configuration alone, which is all that postmap and postconf need."""
+        self.config.mkdir(parents=True)
+        hops = ", ".join(f"{{ {domain} = {hop} }}" for domain, hop in (routes or {}).items())
         own = {
             "queue_directory": "{folder}/queue",
             "data_directory": "{folder}/data",
             "maillog_file": "{folder}/log",
             "maillog_file_prefixes": "{folder}",
             "myhostname": self.name,
-            "transport_maps": "inline:{ " + ", ".join(f"{{ {a} = {b} }}" for a, b in routes.items()) + " }",
+            "transport_maps": f"inline:{{ {hops} }}" if hops else "",
         }
-        if not routes:
-            own["transport_maps"] = ""
-        lines = {**own, **_MAIN, **main}
+        lines = {**own, **_MAIN, **(main or {})}
         text = "".join(f"{name} = {value}\n" for name, value in lines.items())
-        (self.config / "main.cf").write_text(text.replace("{folder}", str(self.folder)))
+        main_cf = self.config / "main.cf"
+        main_cf.write_text(text.replace("{folder}", str(self.folder)))
+        # Every program of Postfix waits until this file is two seconds old, lest it is being edited.
+        os.utime(main_cf, (0, 0))
         filled = master.format(port=self.port, inner=self.inner, tables=self.tables, folder=self.folder)
         (self.config / "master.cf").write_text(filled)
 
