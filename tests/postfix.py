@@ -203,7 +203,7 @@ class Postfix:
     def start(self) -> None:
         """Raises: CalledProcessError with what Postfix said."""
         self.run("postfix", "start")
-        _until(lambda: _answers(self.port), "its public listener answers")
+        until(lambda: _answers(self.port), "its public listener answers")
 
     def stop(self) -> None:
         """Wait until it has ended; nothing where it does not run."""
@@ -211,7 +211,7 @@ class Postfix:
             return
         master = self.master
         self.run("postfix", "stop", check=False)
-        _until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
+        until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
 
     def runs(self) -> bool:
         """True while its master does."""
@@ -247,7 +247,7 @@ class Postfix:
             found[:] = [line for line in lines if all(one in line for one in what)]
             return bool(found)
 
-        _until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
+        until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
         return found[0]
 
 
@@ -307,9 +307,15 @@ def by_postmap(one: Postfix, table: str, rows: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def session(port: int, *, chain: Path | None = None, tls: bool = True) -> Iterator[smtplib.SMTP]:
-    """An SMTP session behind STARTTLS, with the key and certificate in the file *chain*, if any."""
-    client = smtplib.SMTP(LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE)
+def session(
+    port: int, *, chain: Path | None = None, tls: bool = True, source: str = LOOPBACK
+) -> Iterator[smtplib.SMTP]:
+    """
+    An SMTP session from *source* behind STARTTLS, with the key and certificate in the file *chain*, if any.
+    """
+    client = smtplib.SMTP(
+        LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE, source_address=(source, 0)
+    )
     try:
         client.ehlo()
         if tls:
@@ -348,7 +354,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until that holds; *what* is for who waits in vain."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:

@@ -110,3 +110,9 @@ def test_counts_of_one_kind_and_day_are_gathered() -> None:
     [one] = gathered([came(), came(sessions=2)])
 
     assert one.sessions == 3
+
+
+def test_a_kind_without_its_certificate_is_another_kind() -> None:
+    met = came(fingerprint=PRINT, pin=PIN).met
+
+    assert met.unnamed == came().met

@@ -20,7 +20,7 @@ from tests.texts.sources import literals
 
 SOURCE = Path(mailtrust.__file__).parent
 UNKNOWN = Event(99999, "NobodyKnowsMe", Severity.ERROR, Category.DIRECTORY)
-FILE_ENDINGS = "(?:json|toml|lock|db|pem|md|py)"
+FILE_ENDINGS = "(?:jsonl?|toml|lock|db|pem|md|py)"
 CJK = "\u4e00-\u9fff"
 
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)

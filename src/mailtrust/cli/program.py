@@ -60,6 +60,10 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("hub", "hub", "The embedded transport, and its queue."),
     )),
+    ("From what was there before", (
+        Word("report", "report", "What enforcing would have done, peer by peer."),
+        Word("enforce", "enforce", "From counting to deferring, peer by peer, and back."),
+    )),
     ("Exchange", (
         Word("audit", "audit", "An Exchange organization on one page, from outside."),
     )),

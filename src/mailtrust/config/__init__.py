@@ -97,6 +97,8 @@ class Transport:
     """The configuration directory of the instance."""
     tables: Path
     next_hops: Mapping[str, tuple[ServerName, ...]]
+    log: str
+    """Where it logs: a file, or one of keys.LOGS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,4 +259,5 @@ def _transport(document: Document, server: Server) -> Transport:
         postfix=document.get("transport.postfix"),
         tables=document.get("transport.tables") or server.store / "postfix",
         next_hops=document.get("transport.next_hops"),
+        log=document.get("transport.log"),
     )

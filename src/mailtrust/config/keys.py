@@ -21,6 +21,8 @@ from mailtrust.ldap import names
 
 DISCOVERED = ("in-site", "all")
 """Which domain controllers Active Directory is asked for: those of home's site, or all of its domain."""
+LOGS = ("auto", "journal")
+"""What stands in place of the file in which Postfix logs: the file that it names, or systemd's journal."""
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
 
@@ -171,6 +173,11 @@ def _peer_modes(value: object) -> dict[str, str]:
     return {_text(peer): read(mode) for peer, mode in value.items()}
 
 
+def _log(value: object) -> str:
+    text = _text(value)
+    return text if text in LOGS else str(_folder(text))
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -286,6 +293,9 @@ KEYS: tuple[Key, ...] = (
         "{}",
         "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
         "table."),
+    Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
+        "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
+        "mail log, else systemd's journal."),
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))
