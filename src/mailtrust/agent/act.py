@@ -17,7 +17,7 @@ from typing import assert_never
 
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
-from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
+from mailtrust.agent.look import OWN, Assessment, assess, look
 from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
 from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.site import Site
@@ -32,6 +32,7 @@ from mailtrust.core.model.plan import (
     Plan,
     Present,
     Publish,
+    Rehearse,
     Replicate,
     Restrict,
     Rotation,
@@ -40,6 +41,7 @@ from mailtrust.core.model.plan import (
 from mailtrust.core.model.sighting import Act, Installed, Slot, View
 from mailtrust.core.repair import repairs
 from mailtrust.core.rotation import plan
+from mailtrust.core.succession import ENABLE_PACE
 from mailtrust.directory.replicate import replicate_once
 from mailtrust.errors import DirectoryUnavailable, StoreUnavailable
 
@@ -74,14 +76,19 @@ async def perform(site: Site, action: Action) -> None:
     Raises: DirectoryUnavailable, StoreUnavailable.
     """
     match action:
-        case Install():
-            await _install(site)
+        case Install(successor=successor):
+            await install(site, successor=successor)
+        case Rehearse():
+            # It changes nothing: whoever thinks asks for it and looks at the answers (`agent.rotate`).
+            return
         case Publish(fingerprint=fingerprint, replica=replica):
             await _publish(site, fingerprint, replica)
         case Present(fingerprint=fingerprint):
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
-        case Withdraw(server=server, fingerprint=fingerprint):
+        case Withdraw(server=server, fingerprint=fingerprint, pin=pin):
+            if pin is not None:
+                await site.directory.withdraw_key(server, pin, clock.now())
             await site.directory.withdraw(server, fingerprint, clock.now())
             place = site.directory.primary.url
             _record(site, Act("withdraw", server, fingerprint, clock.now(), place))
@@ -213,11 +220,15 @@ def record_arrival(config: Config, installed: Installed, now: datetime) -> None:
     _write_down(Journal(config.server.store), act)
 
 
-async def _install(site: Site) -> None:
+async def install(site: Site, *, successor: bool = False) -> Installed:
+    """Make a key and a certificate, put them into the store and on record.  Raises: StoreUnavailable."""
     key = await asyncio.to_thread(new_key, site.config.policy.key)
     certificate = self_signed(key, site.server, days=site.config.policy.days, now=clock.now())
-    installed, _ = await asyncio.to_thread(site.store.add_made, key, certificate, clock.now())
+    installed, _ = await asyncio.to_thread(
+        site.store.add_made, key, certificate, clock.now(), successor=successor
+    )
     _record(site, Act("install", site.server, installed.certificate.fingerprint, clock.now()))
+    return installed
 
 
 async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) -> None:

@@ -20,6 +20,8 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from mailtrust import durable
+from mailtrust.agent.journal_rotations import SCHEMA as ROTATIONS
+from mailtrust.agent.journal_sessions import SCHEMA as SESSIONS
 from mailtrust.errors import StoreUnavailable
 
 Work = Callable[[sqlite3.Connection], "_Result"]
@@ -42,14 +44,7 @@ _SCHEMA = (
     "CREATE TABLE replica (url TEXT PRIMARY KEY, read_at TEXT NOT NULL)",
 )
 _ADDED = ("CREATE TABLE latency (url TEXT NOT NULL, seconds REAL NOT NULL, at TEXT NOT NULL)",)
-_COUNTED = (
-    "CREATE TABLE session (day TEXT NOT NULL, peer TEXT NOT NULL, way TEXT NOT NULL, reason TEXT NOT NULL,"
-    " server TEXT NOT NULL, fingerprint TEXT NOT NULL, pin TEXT NOT NULL, sessions INTEGER NOT NULL,"
-    " first_at TEXT NOT NULL, last_at TEXT NOT NULL,"
-    " PRIMARY KEY (day, peer, way, reason, server, fingerprint, pin)) WITHOUT ROWID",
-    "CREATE TABLE bookmark (source TEXT PRIMARY KEY, place TEXT NOT NULL, at TEXT NOT NULL)",
-)
-_STEPS = (_SCHEMA, _ADDED, _COUNTED)
+_STEPS = (_SCHEMA, _ADDED, ROTATIONS, SESSIONS)
 """What makes each version of the file out of the one before it."""
 _VERSION = len(_STEPS)
 

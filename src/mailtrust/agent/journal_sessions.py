@@ -15,6 +15,15 @@ from datetime import datetime, timedelta
 from mailtrust.agent.journal_rows import moment
 from mailtrust.core.sessions import OTHERS, Count, Met, Reason, Way
 
+SCHEMA = (
+    "CREATE TABLE session (day TEXT NOT NULL, peer TEXT NOT NULL, way TEXT NOT NULL, reason TEXT NOT NULL,"
+    " server TEXT NOT NULL, fingerprint TEXT NOT NULL, pin TEXT NOT NULL, sessions INTEGER NOT NULL,"
+    " first_at TEXT NOT NULL, last_at TEXT NOT NULL,"
+    " PRIMARY KEY (day, peer, way, reason, server, fingerprint, pin)) WITHOUT ROWID",
+    "CREATE TABLE bookmark (source TEXT PRIMARY KEY, place TEXT NOT NULL, at TEXT NOT NULL)",
+)
+"""What a journal of this release has besides; see `journal_file`."""
+
 _KEPT = timedelta(days=400)
 _KINDS_OF_A_PEER, _KINDS_OF_A_DAY = 50, 10_000
 _NAMES = "day, peer, way, reason, server, fingerprint, pin"

@@ -121,14 +121,17 @@ class Store:
         """What this server presents, or shall present.  Raises: StoreUnavailable."""
         return next((one for one in self.installed() if one.slot is Slot.CURRENT), None)
 
-    def add_made(self, key: PrivateKey, made: x509.Certificate, now: datetime) -> tuple[Installed, bool]:
+    def add_made(
+        self, key: PrivateKey, made: x509.Certificate, now: datetime, *, successor: bool = False
+    ) -> tuple[Installed, bool]:
         """
-        Put in what was made here; False where it was there already.
+        Put in what was made here, as the *successor* of the current one or for nothing yet; False where it
+        was there already.
 
         Raises: KeyMismatch, StoreUnavailable.
         """
         leaf = certificate(made.public_bytes(serialization.Encoding.DER))
-        return self._add(Credential(leaf, (), key), now)
+        return self._add(Credential(leaf, (), key), now, successor=successor)
 
     def import_contents(
         self, contents: Contents, server: ServerName, now: datetime
@@ -215,7 +218,9 @@ class Store:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
 
-    def _add(self, credential: Credential, now: datetime) -> tuple[Installed, bool]:
+    def _add(
+        self, credential: Credential, now: datetime, *, successor: bool = False
+    ) -> tuple[Installed, bool]:
         leaf = credential.certificate
         if pin_of(credential.key) != leaf.pin:
             raise KeyMismatch(f"the key does not belong to the certificate {short(leaf.fingerprint)}")
@@ -223,8 +228,10 @@ class Store:
             private, public = self._file(leaf.fingerprint, ".pem"), self._file(leaf.fingerprint, ".crt")
             is_new = not (private.exists() and public.exists())
             if is_new:
-                # When it arrived is known before it is there: the newest by arrival counts as installed.
-                self._write_slots(slots.read(self._certificates).with_arrival(leaf.fingerprint, now))
+                # When it arrived, and what for, is known before it is there: the newest by arrival that is
+                # for nothing yet counts as installed.
+                held = slots.read(self._certificates).with_arrival(leaf.fingerprint, now)
+                self._write_slots(held.with_next(leaf.fingerprint) if successor else held)
                 both = (leaf, *credential.chain)
                 durable.write(private, write_pem(both, credential.key), durable.SECRET)
                 durable.write(public, write_pem(both), durable.PUBLIC)

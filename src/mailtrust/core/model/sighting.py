@@ -14,8 +14,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin
+from mailtrust.core.model.plan import Rotation
 from mailtrust.core.model.replication import Fate, Seen, Stamp, fate
 from mailtrust.core.model.server import Endpoint, ServerName
+
+SeenAt = tuple[ServerName, str, Fingerprint]
+"""A server, a place of its copies, and what is seen there."""
 
 
 class Slot(StrEnum):
@@ -193,8 +197,25 @@ class SnapshotSighting:
     replica: str = ""
 
 
-Sighting = StoreSighting | WireSighting | ReplicaSighting | SnapshotSighting
-_AnySighting = TypeVar("_AnySighting", StoreSighting, WireSighting, ReplicaSighting, SnapshotSighting)
+@dataclass(frozen=True, slots=True)
+class RehearsalSighting:
+    """What a peer said to a certificate that *server* does not present yet, in a session without mail."""
+
+    server: ServerName
+    place: str
+    """The peer, as ``NAME HOST:PORT``."""
+    fingerprint: Fingerprint
+    accepted: bool | None
+    """None where the peer could not be asked."""
+    seen_at: datetime
+    why: str = ""
+    """What it answered, or why it could not be asked."""
+
+
+Sighting = StoreSighting | WireSighting | ReplicaSighting | SnapshotSighting | RehearsalSighting
+_AnySighting = TypeVar(
+    "_AnySighting", StoreSighting, WireSighting, ReplicaSighting, SnapshotSighting, RehearsalSighting
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +234,39 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A rotation that somebody asked for, or that was due."""
+
+    rotation: Rotation
+    why: str
+    """``start``, ``now``, ``undo``, ``compromised``, or ``due`` where nobody asked."""
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """An operator's word that a replica is gone, so that nothing waits for it."""
+
+    place: str
+    until: datetime
+    reason: str
+    declared_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """What the journal remembers: acts, and where a certificate was first seen."""
+    """What the journal remembers: acts and intents, and since when a certificate is seen where."""
 
     acts: tuple[Act, ...] = ()
     """Oldest first."""
-    first_seen: Mapping[tuple[ServerName, str, Fingerprint], datetime] = field(default_factory=dict)
+    first_seen: Mapping[SeenAt, datetime] = field(default_factory=dict)
     """By server, place (endpoint or replica URL) and fingerprint."""
+    since: Mapping[SeenAt, datetime] = field(default_factory=dict)
+    """The same, and only where every look since then found it: what was missing once begins anew."""
+    intent: Intent | None = None
+    """The rotation that was begun and has not come to its end."""
+    dead: tuple[Dead, ...] = ()
+    """Replicas that were declared dead, also those for which that has ended."""
     readable: bool = True
     """False where the journal could not be read: then "never enabled here" cannot be said."""
 
@@ -228,6 +275,10 @@ class History:
         for act in self.acts:
             if (act.what, act.server) == ("withdraw", server) and not act.failed:
                 yield act.fingerprint, act.done_at
+
+    def is_dead(self, place: str, now: datetime) -> bool:
+        """True if an operator's word that the replica is gone still holds."""
+        return any(one.place == place and now < one.until for one in self.dead)
 
     def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
         """The latest act of that kind on that certificate."""
@@ -295,6 +346,10 @@ class View:
     def snapshot(self, server: ServerName) -> SnapshotSighting | None:
         """What that server's transport decides by; None where it has none, or none we can see."""
         return next(self._of(SnapshotSighting, server), None)
+
+    def rehearsals(self, server: ServerName) -> tuple[RehearsalSighting, ...]:
+        """What that server's peers said to a certificate that it does not present yet."""
+        return tuple(self._of(RehearsalSighting, server))
 
     def _of(self, kind: type[_AnySighting], server: ServerName) -> Iterator[_AnySighting]:
         return (look for look in self.latest.get(server, {}).values() if isinstance(look, kind))
