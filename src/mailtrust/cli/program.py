@@ -61,6 +61,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("hub", "hub", "The embedded transport, and its queue."),
     )),
     ("From what was there before", (
+        Word("adopt", "adopt", "How mail servers know each other today; nothing is changed."),
         Word("report", "report", "What enforcing would have done, peer by peer."),
         Word("enforce", "enforce", "From counting to deferring, peer by peer, and back."),
     )),
