@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,8 @@ _MAIN = {
     "smtpd_error_sleep_time": "0",
     "smtpd_soft_error_limit": "1000000",
     "smtpd_hard_error_limit": "1000000",
+    # Recipients without a message count as messages that come faster than they are delivered.
+    "in_flow_delay": "0",
     "minimal_backoff_time": "1s",
     "maximal_backoff_time": "2s",
     "queue_run_delay": "1s",
@@ -251,8 +254,9 @@ class Postfix:
         return found[0]
 
 
+@cache
 def chain_pem(name: str, *, key: str = "a", kind: str = "p256", **options: object) -> str:
-    """A chain file as Postfix takes it: the key labelled *key*, then its certificate for *name*."""
+    """A chain file as Postfix takes it: the key labelled *key*, then its certificate."""
     private = a_key(key, kind).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

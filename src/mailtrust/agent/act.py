@@ -21,6 +21,7 @@ from mailtrust.agent.look import OWN, Assessment, assess, look
 from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
 from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.site import Site
+from mailtrust.agent.writer import writing
 from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import Config
 from mailtrust.core.checks import cases
@@ -100,6 +101,11 @@ async def perform(site: Site, action: Action) -> None:
             assert_never(action)
 
 
+async def _alone(site: Site, what: str, action: Action) -> None:
+    async with writing(site.store.folder, what, clock.now()):
+        await perform(site, action)
+
+
 async def enable(
     site: Site,
     fingerprint: Fingerprint,
@@ -124,16 +130,18 @@ async def enable(
     if step.phase is Phase.DONE or (wait is None and is_settled(held, step)):
         return Enabled(held, step, changed=False, unread=_unread(view, site), view=view)
     _record_begun(site, fingerprint)
+    if (under_way := view.history.intent) is not None and under_way.rotation.new != fingerprint:
+        site.journal.end(under_way.rotation, "superseded", clock.now())
     deadline = clock.now() + (wait or timedelta(0))
     lacking: tuple[str, ...] = ()
     arrivals = Arrivals(site.server, held.certificate, site.journal)
     arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
-            await perform(site, step.action)
+            await _alone(site, "enable", step.action)
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
-            await perform(site, Present(site.server, fingerprint))
+            await _alone(site, "enable", Present(site.server, fingerprint))
         elif step.phase is not Phase.SPREAD or clock.now() >= deadline:
             break
         else:
@@ -175,7 +183,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         for action in todo:
             if isinstance(action, Publish):
                 _record_begun(site, action.fingerprint)
-            await perform(site, action)
+            await _alone(site, "fix", action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
         done += todo
@@ -194,7 +202,7 @@ async def withdraw(site: Site, value: Withdraw, *, dry_run: bool = False) -> tup
         refuse_to_withdraw(value.fingerprint, view, site.server)
         unseen = tuple(wire.place for wire in view.wires(site.server) if wire.found is None)
     if not dry_run:
-        await perform(site, value)
+        await _alone(site, "withdraw", value)
     return unseen
 
 

@@ -96,6 +96,7 @@ class Transport:
     postfix: Path
     """The configuration directory of the instance."""
     tables: Path
+    helper: Path | tuple[str, ...]
     next_hops: Mapping[str, tuple[ServerName, ...]]
     log: str
     """Where it logs: a file, or one of keys.LOGS."""
@@ -258,6 +259,7 @@ def _transport(document: Document, server: Server) -> Transport:
         message_size_bytes=document.get("transport.message_size"),
         postfix=document.get("transport.postfix"),
         tables=document.get("transport.tables") or server.store / "postfix",
+        helper=document.get("transport.helper"),
         next_hops=document.get("transport.next_hops"),
         log=document.get("transport.log"),
     )

@@ -166,6 +166,17 @@ def _next_hop(value: object) -> str:
     return text.lower()
 
 
+def _socket_or_words(value: object) -> Path | tuple[str, ...]:
+    return _folder(value) if isinstance(value, str) else _words(value)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    words = _texts(value)
+    if not words:
+        raise BadInput("it names no program")
+    return words
+
+
 def _peer_modes(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise BadInput("it is not a table")
@@ -252,11 +263,10 @@ KEYS: tuple[Key, ...] = (
     Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
         "How long before the end of a certificate to begin warning.", '"90d"'),
     Key("policy", "spread", _DURATION, _length, '"30m"',
-        "Planned rotations, not in this release: hold still that long after every replica has it; at least "
-        "snapshot_max_age."),
+        "Rotations: hold still that long after every replica has it; at least snapshot_max_age."),
     Key("policy", "settle", _DURATION, _length, '"1h"',
-        "Planned rotations, not in this release: hold still that long after every listener presents it, "
-        "before the old one is withdrawn."),
+        "Rotations: hold still that long after every listener presents it, before the old one is "
+        "withdrawn."),
     Key("policy", "snapshot_max_age", _DURATION, _some_length, '"30m"',
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
@@ -271,7 +281,8 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "accept_local_from", '"peers" or "anybody"', _one_of("peers", "anybody"), '"peers"',
         "Hub: whether mail for its local domains is taken from anybody, or from known peers only."),
     Key("transport", "on_stale", '"keep" or "defer"', _one_of("keep", "defer"), '"keep"',
-        "Whether an old snapshot still vouches for known peers, or defers them."),
+        "Whether a stale snapshot still vouches for known peers, or defers them.  To defer works only while "
+        "mailtrust runs: the hub, or with Postfix the agent."),
     Key("transport", "bind", _LISTENERS, _endpoints, "the listeners",
         "Hub: the addresses that it listens on.", '["0.0.0.0:25"]'),
     Key("transport", "local_domains", "a list of domains", _domains, "[]",
@@ -289,6 +300,10 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "tables", _PATH, _folder, "STORE/postfix",
         "Postfix: the folder of the tables and of the chain file; root's alone, as every folder above it.",
         '"/var/lib/mailtrust/postfix"'),
+    Key("transport", "helper", "the absolute path of a socket, or a list of words that start a program",
+        _socket_or_words, '"/run/mailtrust/postfix-helper.sock"',
+        "Postfix: where root's part is asked to write the tables and the chain file, and to reload, by an "
+        "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
         "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "

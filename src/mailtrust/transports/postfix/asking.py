@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -57,13 +58,14 @@ class Asking:
 
     def close(self) -> None:
         """Hang up; what was asked is done."""
-        if self._line is not None:
-            for end in self._line:
+        line, self._line = self._line, None
+        program, self._program = self._program, None
+        for end in line or ():
+            # What could not be sent is dropped with the pipe.
+            with suppress(OSError):
                 end.close()
-            self._line = None
-        if self._program is not None:
-            self._program.wait()
-            self._program = None
+        if program is not None:
+            program.wait()
 
     def _ask(self, request: Request) -> Answer:
         try:
@@ -73,21 +75,14 @@ class Asking:
             said = answering.readline(_LONGEST_ANSWER_BYTES)
             answer = requests.read_answer(said) if said else None
         except (OSError, msgspec.MsgspecError) as error:
-            self._hang_up()
+            self.close()
             raise TransportUnavailable("the helper that writes Postfix's files fails", hint=_HINT) from error
         if answer is None:
-            self._hang_up()
+            self.close()
             raise TransportUnavailable("the helper that writes Postfix's files hung up", hint=_HINT)
         if answer.error:
             raise TransportUnavailable(answer.error, hint=answer.hint)
         return answer
-
-    def _hang_up(self) -> None:
-        try:
-            self.close()
-        except OSError:
-            # What could not be sent is dropped with the pipe.
-            self._line = self._program = None
 
     def _called(self) -> tuple[IO[bytes], IO[bytes]]:
         if isinstance(self._where, Path):

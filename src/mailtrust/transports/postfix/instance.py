@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mailtrust.core.model.certificate import Certificate
 from mailtrust.errors import TransportUnavailable
 from mailtrust.transports.postfix import chain, processes
 from mailtrust.transports.postfix.compile import Differences, Tables
@@ -70,9 +69,9 @@ class Instance:
         """As `Hands.change`."""
         self._tables.change(differences)
 
-    def install(self, pem: bytes) -> Certificate:
-        """As `Hands.install`; what is presented then."""
-        return chain.install(self.folder, pem)
+    def install(self, pem: bytes) -> None:
+        """As `Hands.install`."""
+        chain.install(self.folder, pem)
 
     def reload(self) -> Reloaded:
         """As `Hands.reload`."""

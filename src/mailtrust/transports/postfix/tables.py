@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -80,27 +80,27 @@ class PostmapTable:
         self._source = path.with_suffix("")
         self._config = config
 
+    def rows(self) -> dict[str, str]:
+        """What readers see, and not the text, which a power cut may have left ahead of the table."""
+        if not self._path.exists():
+            return {}
+        lines = self._postmap("-s", f"lmdb:{self._source}").splitlines()
+        return {key: value for key, _, value in (line.partition("\t") for line in lines)}
+
     def replace(self, rows: Rows) -> Difference:
         """As `LmdbTable.replace`."""
-        changed = difference(self._rows(), rows)
+        changed = difference(self.rows(), rows)
         if changed or not self._path.exists():
             self._write(rows)
         return changed
 
     def change(self, difference: Difference) -> None:
         """As `LmdbTable.change`."""
-        rows = {key: value for key, value in self._rows().items() if key not in difference.gone}
+        rows = {key: value for key, value in self.rows().items() if key not in difference.gone}
         self._write({**rows, **difference.put})
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _rows(self) -> dict[str, str]:
-        """What readers see, and not the text, which a power cut may have left ahead of the table."""
-        if not self._path.exists():
-            return {}
-        lines = self._postmap("-s", f"lmdb:{self._source}").splitlines()
-        return {key: value for key, _, value in (line.partition("\t") for line in lines)}
 
     def _write(self, rows: Rows) -> None:
         try:
@@ -128,6 +128,26 @@ class PostmapTable:
                 f"postmap refused: {said[-1] if said else 'without a word'}", hint=hint
             )
         return done.stdout
+
+
+def held(folder: Path, config: Path, names: Iterable[str]) -> Tables:
+    """
+    What the tables in *folder* say now; one that is not there says nothing.
+
+    Not in a process that writes them.  Raises: TransportUnavailable.
+    """
+    return {name: _rows(folder / f"{name}{SUFFIX}", config) for name in names}
+
+
+def _rows(path: Path, config: Path) -> Rows:
+    if importlib.util.find_spec("lmdb") is None:
+        return PostmapTable(path, config).rows()
+    from mailtrust.transports.postfix.lmdb_table import read
+
+    try:
+        return read(path)
+    except FileNotFoundError:
+        return {}
 
 
 def table_files(folder: Path, config: Path) -> TableFiles:
