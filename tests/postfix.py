@@ -208,7 +208,11 @@ class Postfix:
     def start(self) -> None:
         """Raises: CalledProcessError with what Postfix said."""
         self.run("postfix", "start")
+<<<<<<< HEAD
         until(lambda: answers(self.port), "its public listener answers")
+=======
+        until(lambda: _answers(self.port), "its public listener answers")
+>>>>>>> adopt
 
     def stop(self) -> None:
         """Wait until it has ended; nothing where it does not run."""
@@ -334,9 +338,15 @@ def by_postmap(one: Postfix, table: str, rows: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def session(port: int, *, chain: Path | None = None, tls: bool = True) -> Iterator[smtplib.SMTP]:
-    """An SMTP session behind STARTTLS, with the key and certificate in the file *chain*, if any."""
-    client = smtplib.SMTP(LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE)
+def session(
+    port: int, *, chain: Path | None = None, tls: bool = True, source: str = LOOPBACK
+) -> Iterator[smtplib.SMTP]:
+    """
+    An SMTP session from *source* behind STARTTLS, with the key and certificate in the file *chain*, if any.
+    """
+    client = smtplib.SMTP(
+        LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE, source_address=(source, 0)
+    )
     try:
         client.ehlo()
         if tls:
@@ -377,7 +387,11 @@ def answers(port: int) -> bool:
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
+<<<<<<< HEAD
     """Wait until it holds; for what a program of Postfix's does tells nobody when it is done."""
+=======
+    """Wait until that holds; *what* is for who waits in vain."""
+>>>>>>> adopt
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:

@@ -98,6 +98,8 @@ class Transport:
     tables: Path
     helper: Path | tuple[str, ...]
     next_hops: Mapping[str, tuple[ServerName, ...]]
+    log: str
+    """Where it logs: a file, or one of keys.LOGS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,4 +261,5 @@ def _transport(document: Document, server: Server) -> Transport:
         tables=document.get("transport.tables") or server.store / ("exim" if kind == "exim" else "postfix"),
         helper=document.get("transport.helper"),
         next_hops=document.get("transport.next_hops"),
+        log=document.get("transport.log"),
     )

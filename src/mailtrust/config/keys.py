@@ -21,6 +21,8 @@ from mailtrust.ldap import names
 
 DISCOVERED = ("in-site", "all")
 """Which domain controllers Active Directory is asked for: those of home's site, or all of its domain."""
+LOGS = ("auto", "journal")
+"""What stands in place of the file in which Postfix logs: the file that it names, or systemd's journal."""
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
 
@@ -182,6 +184,11 @@ def _peer_modes(value: object) -> dict[str, str]:
     return {_text(peer): read(mode) for peer, mode in value.items()}
 
 
+def _log(value: object) -> str:
+    text = _text(value)
+    return text if text in LOGS else str(_folder(text))
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -300,8 +307,16 @@ KEYS: tuple[Key, ...] = (
         "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
+<<<<<<< HEAD
         "Postfix, Exim: the servers that may answer at each next hop, which is written exactly as in the "
         "transport table, or in Exim's route_list."),
+=======
+        "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
+        "table."),
+    Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
+        "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
+        "mail log, else systemd's journal."),
+>>>>>>> adopt
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))
