@@ -208,11 +208,7 @@ class Postfix:
     def start(self) -> None:
         """Raises: CalledProcessError with what Postfix said."""
         self.run("postfix", "start")
-<<<<<<< HEAD
         until(lambda: answers(self.port), "its public listener answers")
-=======
-        until(lambda: _answers(self.port), "its public listener answers")
->>>>>>> adopt
 
     def stop(self) -> None:
         """Wait until it has ended; nothing where it does not run."""
@@ -387,11 +383,7 @@ def answers(port: int) -> bool:
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-<<<<<<< HEAD
     """Wait until it holds; for what a program of Postfix's does tells nobody when it is done."""
-=======
-    """Wait until that holds; *what* is for who waits in vain."""
->>>>>>> adopt
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:

@@ -307,16 +307,11 @@ KEYS: tuple[Key, ...] = (
         "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
-<<<<<<< HEAD
         "Postfix, Exim: the servers that may answer at each next hop, which is written exactly as in the "
         "transport table, or in Exim's route_list."),
-=======
-        "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
-        "table."),
     Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
         "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
         "mail log, else systemd's journal."),
->>>>>>> adopt
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))
