@@ -320,3 +320,13 @@ def test_and_where_all_is_well_their_picture_is_not_suspected() -> None:
     assert (found.conclusion.code, found.unseen) == ("nothing", ())
     assert [said(one) for one in found.looked] == ["looked.replicas", "looked.wire", "looked.ours"]
     assert THEIRS.fingerprint[:12] in str(found.looked[1])
+
+
+def test_they_met_a_certificate_that_nobody_here_knows() -> None:
+    """The transport has a file of its own; what the hub's listener shows says the contrary."""
+    answer = "454 4.7.1 1036 nobody publishes the key of certificate 0123456789ab"
+    found = asked(view_of(), waits(answer), one_process=False)
+
+    assert told(found) == ("ours-unknown", Owner.HERE, "mailtrust list")
+    assert found.copies == ()
+    assert asked(view_of(), waits(answer)).conclusion.code == "over"

@@ -40,7 +40,8 @@ def they_refuse(facts: Facts) -> Conclusion | None:
             there=True,
         )
     return (
-        _nothing_to_show(facts)
+        (_unknown(facts) if complaint is Complaint.THEY_REFUSE else None)
+        or _nothing_to_show(facts)
         or _nobody_asks(facts)
         or _authority(facts)
         or _not_published(facts)
@@ -54,6 +55,18 @@ def they_refuse(facts: Facts) -> Conclusion | None:
 def _about(facts: Facts) -> tuple[ServerName, Certificate] | None:
     leaf = facts.shown
     return (facts.here, leaf) if leaf is not None else None
+
+
+def _unknown(facts: Facts) -> Conclusion | None:
+    """They met one that is neither in our store nor on our entry: the transport has a file of its own."""
+    name = facts.met_unknown
+    if not name:
+        return None
+    return Conclusion(
+        "ours-unknown", _THEY, Owner.HERE, facts.say("why.ours-unknown", fingerprint=name),
+        facts.say("act.ours-foreign"), "mailtrust list",
+        facts.finding(facts.here, catalog.CERTIFICATE_MISSING),
+    )  # fmt: skip
 
 
 def _nothing_to_show(facts: Facts) -> Conclusion | None:
