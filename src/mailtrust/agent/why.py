@@ -153,7 +153,9 @@ async def _called(
     own = ((site.server, where) for where in site.config.server.listeners)
     targets = dict.fromkeys((*own, *((way.key, where) for way in ways for where in way.endpoints)))
     limit = timeout or site.config.policy.probe_timeout
-    seen = [one async for one in probe(targets, timeout=limit, now=clock.now)]
+    # Of a few servers the directory is asked once more: then it tells who wrote, where it knows.
+    few = (site.server, *(way.server for way in ways if way.server))
+    seen, again = await asyncio.gather(_probed(targets, limit), site.directory.look(few, clock.now()))
     renamed: dict[ServerName, ServerName] = {}
     looks: list[WireSighting] = []
     for one in sorted(seen, key=lambda one: (one.server, one.endpoint)):
@@ -161,7 +163,11 @@ async def _called(
         renamed |= {one.server: owner} if owner is not None else {}
         looks.append(replace(one, server=owner or one.server))
     known = [replace(way, server=way.server or renamed.get(way.key)) for way in ways]
-    return view.see(looks), known
+    return view.see((*again, *looks)), known
+
+
+async def _probed(targets: Iterable[tuple[ServerName, Endpoint]], limit: timedelta) -> list[WireSighting]:
+    return [one async for one in probe(targets, timeout=limit, now=clock.now)]
 
 
 def _judged(

@@ -244,7 +244,7 @@ def test_lost_at_our_home_where_the_directory_numbers_its_writes() -> None:
     found = asked(view_of(*looks), waits(REFUSED))
 
     assert (told(found)[1], said(found.conclusion.why)) == (Owner.HERE, "why.ours-lost")
-    assert "change.published-by" in [said(one.said) for one in found.changed]
+    assert "change.published-at" in [said(one.said) for one in found.changed]
 
 
 def test_all_have_it_and_their_picture_may_be_older() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailtrust.core.model.event import Said
+from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import Act, History, WireFailure
 from mailtrust.core.why import Column, Direction, Owner
@@ -172,6 +173,16 @@ def test_what_changed_comes_latest_first() -> None:
         "change.arrived", "change.published", "change.published",
     ]  # fmt: skip
     assert found.changed[-1].at == NOON - minutes(3000), "once for all replicas, by the earliest"
+
+
+def test_who_wrote_is_told_where_the_directory_knows() -> None:
+    stamp, author = Stamp("001", 7, NOON - minutes(90)), "cn=hub2,dc=example"
+    looks = [a_replica(url, THEIRS, server=HUB2, author=author, written=stamp) for url in (DC1, DC3)]
+    both = asked(view_of(*looks)).changed
+    alone = asked(view_of(a_replica(DC1, THEIRS, server=HUB2, author=author))).changed
+
+    assert [said(one.said) for one in both if author in str(one.said)] == ["change.published-at-by"]
+    assert [said(one.said) for one in alone if author in str(one.said)] == ["change.published-by"]
 
 
 def test_answers_of_one_cause_are_known_by_their_reason() -> None:
