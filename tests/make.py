@@ -19,6 +19,7 @@ from mailtrust.core.model.sighting import (
     History,
     Installed,
     Published,
+    RehearsalSighting,
     ReplicaSighting,
     Sighting,
     Slot,
@@ -188,6 +189,18 @@ def enabled(
     leaf: Certificate, *, at: datetime = NOON - timedelta(hours=2), place: str = DC1, failed: str = ""
 ) -> Act:
     return Act("enable", HUB1, leaf.fingerprint, at, place, failed)
+
+
+def a_rehearsal(
+    leaf: Certificate, peer: str = HUB2, *, accepted: bool | None, seen_at: datetime = NOON
+) -> RehearsalSighting:
+    return RehearsalSighting(HUB1, peer, leaf.fingerprint, accepted, seen_at, "454 4.7.1 1036")
+
+
+def since(*seen: tuple[str, Certificate, float]) -> History:
+    """Since how many minutes HUB1's certificates are where they are."""
+    moments = {(HUB1, place, leaf.fingerprint): NOON - minutes(ago) for place, leaf, ago in seen}
+    return History(since=moments)
 
 
 def a_view(*looks: Sighting, acts: tuple[Act, ...] = (), history: History | None = None) -> View:

@@ -7,18 +7,34 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mailtrust.agent.journal import EntryKind, Journal
 from mailtrust.core.events import catalog
+from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Diagnosis, Event, Finding, Severity, Silenced
-from mailtrust.core.model.sighting import Act
+from mailtrust.core.model.plan import Rotation
+from mailtrust.core.model.sighting import Act, Dead, Intent
 from mailtrust.errors import StoreUnavailable
 from mailtrust.transports.base import Raised
-from tests.make import DC1, DC2, HUB1, HUB2, NOON, a_certificate, a_replica, a_wire, enabled, minutes
+from tests.make import (
+    DC1,
+    DC2,
+    ENDPOINT,
+    HUB1,
+    HUB2,
+    NOON,
+    a_certificate,
+    a_dead_wire,
+    a_replica,
+    a_wire,
+    enabled,
+    minutes,
+)
 
 MISSING = Finding(
     catalog.CERTIFICATE_MISSING, HUB1, DC1, "not-enabled", {"replica": DC1}, action="mailtrust enable"
@@ -325,13 +341,16 @@ def test_a_journal_of_the_first_release_is_read_and_grows(journal: Journal) -> N
     """Nothing that it holds is lost."""
     journal.record_act(enabled(a_certificate()))
     with sqlite3.connect(journal.path) as db:
-        db.execute("DROP TABLE latency")
+        for table in ("latency", "since", "intent", "dead"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
 
     before = journal.latencies()
+    history = journal.history(own=HUB1)
     journal.record_latency(DC2, timedelta(seconds=3), NOON)
 
     assert before == {}
+    assert (len(history.acts), history.since, history.intent, history.dead) == (1, {}, None, ())
     assert journal.latencies() == {DC2: (timedelta(seconds=3),)}
     assert len(journal.history().acts) == 1
 
@@ -342,3 +361,57 @@ def test_a_dry_run_measures_nothing(journal: Journal) -> None:
     journal.record_latency(DC2, timedelta(seconds=3), NOON)
 
     assert not journal.path.exists()
+
+
+def test_since_when_something_is_seen_begins_anew_when_it_was_missing_once(journal: Journal) -> None:
+    """A replica that came back from a backup, or a process that showed the old file in between."""
+    leaf, other = a_certificate(), a_certificate(key="other")
+    place = str(ENDPOINT)
+
+    def seen(*leaves: Certificate, at: float) -> dict[str, datetime]:
+        journal.record_seen(
+            [a_wire(*leaves), a_dead_wire()] if leaves else [a_dead_wire()], NOON + minutes(at)
+        )
+        history = journal.history(own=HUB1)
+        assert history.first_seen[HUB1, place, leaf.fingerprint] == NOON
+        return {fingerprint: moment for (_, _, fingerprint), moment in history.since.items()}
+
+    assert seen(leaf, at=0) == seen(at=1) == seen(leaf, at=2) == {leaf.fingerprint: NOON}
+    assert seen(other, at=3) == {other.fingerprint: NOON + minutes(3)}
+    assert seen(leaf, at=4) == {leaf.fingerprint: NOON + minutes(4)}
+    journal.forget_since(NOON + minutes(5))
+    assert journal.history(own=HUB1).since == {}
+
+
+def test_a_rotation_is_remembered_until_it_ends_or_another_one_begins(journal: Journal) -> None:
+    new, old = a_certificate(), a_certificate(key="other")
+    forth = Rotation(HUB1, new.fingerprint, old=frozenset({old.fingerprint}))
+    back = replace(forth.undone(old.fingerprint), compromised=True)
+
+    journal.begin(Intent(forth, "start", NOON))
+    begun = journal.history(own=HUB1).intent
+    journal.begin(Intent(back, "undo", NOON + minutes(1)))
+    turned = journal.history(own=HUB1).intent
+    journal.end(back, "done", NOON + minutes(2))
+    journal.end(back, "done", NOON + minutes(3))
+
+    assert begun == Intent(forth, "start", NOON)
+    assert turned == Intent(back, "undo", NOON + minutes(1))
+    assert journal.history(own=HUB1).intent is journal.history(own=HUB2).intent is None
+    assert [entry.action for entry in journal.entries()] == ["rotate start", "rotate undo", "rotation done"]
+
+
+def test_the_last_word_on_a_dead_replica_counts(journal: Journal) -> None:
+    gone = Dead(DC2, NOON + minutes(60), "the disk is gone", NOON)
+    alive = replace(gone, until=NOON + minutes(1), reason="it is back", declared_at=NOON + minutes(1))
+
+    journal.declare_dead(gone)
+    dead = journal.history().is_dead(DC2, NOON)
+    journal.declare_dead(alive)
+
+    assert dead
+    assert journal.history().dead == (alive,)
+    assert not journal.history().is_dead(DC2, NOON + minutes(1))
+    assert [(entry.action, entry.note) for entry in journal.entries()] == [
+        ("declare dead", "the disk is gone"), ("declare alive", "it is back")
+    ]  # fmt: skip

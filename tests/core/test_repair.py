@@ -8,7 +8,8 @@ from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.sighting import History, Slot, View
 from mailtrust.core.policy import Policy
 from mailtrust.core.repair import repairs
-from mailtrust.core.rotation import pending, plan
+from mailtrust.core.rotation import plan
+from mailtrust.core.succession import pending
 from tests.make import (
     DC1,
     DC2,

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailtrust.core.model.plan import Pace, Phase, Present, Publish, Rotation
-from mailtrust.core.model.sighting import Act, Slot, View
-from mailtrust.core.rotation import pending, plan
+from mailtrust.core.model.plan import Gate, Pace, Phase, Present, Publish, Rehearse, Rotation, Withdraw
+from mailtrust.core.model.sighting import Act, Dead, History, Slot, View
+from mailtrust.core.rotation import checklist, plan
+from mailtrust.core.succession import pending
 from tests.make import (
     DC1,
     DC2,
     DC3,
+    ENDPOINT,
     HUB1,
     HUB2,
     NOON,
     a_certificate,
+    a_dead_wire,
+    a_rehearsal,
     a_replica,
     a_store,
     a_view,
+    a_wire,
     an_unread_replica,
     an_unread_store,
     enabled,
     installed,
     minutes,
+    since,
 )
 
 OLD = a_certificate(key="old")
@@ -107,13 +113,22 @@ def test_an_unread_replica_holds_the_switch_back_only_where_the_pace_says_so() -
     assert step(view, Pace(unreadable_blocks=True)) == (Phase.SPREAD, None, ["obstacle.replica-unread"])
 
 
-def test_a_spread_holds_still_until_snapshots_have_caught_up() -> None:
-    """A peer may decide by what it read half an hour ago."""
-    view = a_view(STORE, a_replica(DC1, NEW, published_at=NOON - minutes(10)))
-    found = plan(ROTATION, view, Pace(spread=minutes(30)), NOON)
+def test_a_spread_holds_still_from_when_it_was_seen_there_until_snapshots_have_caught_up() -> None:
+    """
+    A peer may decide by what it read half an hour ago, and it may have arrived long after it was published.
+    """
+    looks = (STORE, a_replica(DC1, OLD, NEW), a_replica(DC2, OLD, NEW))
+    pace = Pace(spread=minutes(30))
 
-    assert (found.phase, found.obstacles[0].until) == (Phase.SPREAD, NOON + minutes(20))
-    assert plan(ROTATION, view, Pace(spread=minutes(10)), NOON).phase is Phase.PRESENT
+    unknown = plan(ROTATION, a_view(*looks), pace, NOON)
+    half = plan(ROTATION, a_view(*looks, history=since((DC1, NEW, 40), (DC2, NEW, 10))), pace, NOON)
+    whole = plan(ROTATION, a_view(*looks, history=since((DC1, NEW, 40), (DC2, NEW, 30))), pace, NOON)
+
+    assert [one.until for one in unknown.obstacles] == [NOON + minutes(30)] * 2
+    assert [(one.place, one.until, one.gate) for one in half.obstacles] == [
+        (DC2, NOON + minutes(20), Gate.TIME)
+    ]
+    assert whole.phase is Phase.PRESENT
 
 
 def test_nothing_current_means_nothing_to_lose() -> None:
@@ -144,3 +159,122 @@ def test_pending_is_the_last_thing_asked_for_and_not_finished() -> None:
     assert pending(HUB1, a_view(STORE, gone, acts=acts)) is None
     other = Act("present", HUB1, NEW.fingerprint, NOON)
     assert pending(HUB1, a_view(STORE, acts=(*acts, other))) == ROTATION
+    later = Act("present", HUB1, OLD.fingerprint, NOON)
+    assert pending(HUB1, a_view(STORE, acts=(*acts, later))) is None
+
+
+WHOLE = Rotation(HUB1, NEW.fingerprint, old=frozenset({OLD.fingerprint}))
+AFTER = a_store(installed(OLD, Slot.PREVIOUS), installed(NEW, Slot.CURRENT))
+PACE = Pace(spread=minutes(30), settle=minutes(60), unreadable_blocks=True, rehearses=True)
+LONG_AGO = since((DC1, NEW, 300), (DC2, NEW, 300), (str(ENDPOINT), NEW, 200))
+BOTH = (a_replica(DC1, OLD, NEW), a_replica(DC2, OLD, NEW))
+
+
+def whole(*looks: object, history: History = LONG_AGO, rotation: Rotation = WHOLE) -> tuple[object, ...]:
+    found = plan(rotation, a_view(*looks, history=history), PACE, NOON)  # type: ignore[arg-type]
+    return found.phase, found.action, [(one.said.phrase, one.place) for one in found.obstacles]
+
+
+def test_every_peer_is_asked_before_the_switch() -> None:
+    """One that is cut off from its replica knows nothing new, whatever the replicas hold."""
+    asked = whole(STORE, *BOTH)
+    refused = whole(STORE, *BOTH, a_rehearsal(NEW, accepted=True), a_rehearsal(NEW, "hub3", accepted=False))
+    agreed = whole(STORE, *BOTH, a_rehearsal(NEW, accepted=True), a_rehearsal(NEW, "hub3", accepted=None))
+    of_another = whole(STORE, *BOTH, a_rehearsal(OLD, accepted=True))
+    long_ago = whole(STORE, *BOTH, a_rehearsal(NEW, accepted=True, seen_at=NOON - minutes(6)))
+
+    assert asked == (Phase.SPREAD, Rehearse(HUB1, NEW.fingerprint), [("obstacle.not-rehearsed", "")])
+    assert refused == (Phase.SPREAD, None, [("obstacle.peer-refuses", "hub3")])
+    assert agreed[:2] == (Phase.PRESENT, Present(HUB1, NEW.fingerprint))
+    assert asked == of_another == long_ago
+
+
+def test_what_is_replaced_stays_published_until_every_listener_has_settled() -> None:
+    """A process may still show the old file, and a session may still run."""
+    still_old = whole(AFTER, *BOTH, a_wire(OLD))
+    unread = whole(AFTER, *BOTH, a_dead_wire())
+    young = whole(AFTER, *BOTH, a_wire(NEW), history=since((DC1, NEW, 300), (DC2, NEW, 300)))
+    settled = whole(AFTER, *BOTH, a_wire(NEW))
+
+    assert still_old == (Phase.SETTLE, None, [("obstacle.not-presented", str(ENDPOINT))])
+    assert unread == (Phase.SETTLE, None, [("obstacle.wire-unread", str(ENDPOINT))])
+    assert young == (Phase.SETTLE, None, [("obstacle.unsettled", str(ENDPOINT))])
+    assert settled[:2] == (Phase.WITHDRAW, Withdraw(HUB1, OLD.fingerprint))
+
+
+def test_a_server_without_listeners_settles_since_it_has_the_new_one() -> None:
+    young = whole(AFTER, *BOTH)
+    settled = whole(AFTER, *BOTH, history=since((DC1, NEW, 300), (DC2, NEW, 300), ("/srv/hub1", NEW, 61)))
+
+    assert young[::2] == (Phase.SETTLE, [("obstacle.unsettled", "/srv/hub1")])
+    assert settled[0] is Phase.WITHDRAW
+
+
+def test_it_ends_when_the_old_one_is_gone_everywhere() -> None:
+    """Until then a peer may read it where the withdrawal has not arrived."""
+    fading = whole(AFTER, a_replica(DC1, NEW), a_replica(DC2, OLD, NEW), a_wire(NEW))
+    done = whole(AFTER, a_replica(DC1, NEW), a_replica(DC2, NEW), a_wire(NEW))
+
+    assert fading == (Phase.FADE, None, [("obstacle.not-faded", DC2)])
+    assert done == (Phase.DONE, None, [])
+
+
+def test_without_its_primary_nothing_is_withdrawn() -> None:
+    unread = [*checklist(WHOLE, a_view(AFTER, an_unread_replica(DC1), a_wire(NEW)), PACE, NOON)]
+
+    assert [one.said.phrase for line in unread[-2:] for one in line.obstacles] == [
+        "obstacle.replica-unread"
+    ] * 2
+
+
+def test_an_old_look_proves_nothing() -> None:
+    """Whoever looked may have slept since."""
+    later = NOON + minutes(6)
+    view = a_view(AFTER, *BOTH, a_wire(NEW), history=LONG_AGO)
+    lines = [*checklist(WHOLE, view, PACE, later)]
+
+    assert plan(WHOLE, view, PACE, later).phase is Phase.SPREAD
+    assert {one.said.phrase for line in lines for one in line.obstacles if not one.is_gap} == {
+        "obstacle.look-old"
+    }
+
+
+def test_a_dead_replica_holds_a_rotation_back_until_somebody_says_so() -> None:
+    """And again when that word has run out."""
+    looks = (STORE, a_replica(DC1, OLD, NEW), an_unread_replica(DC2), a_rehearsal(NEW, accepted=True))
+    word = Dead(DC2, NOON + minutes(1), "the disk is gone", NOON - minutes(9))
+
+    def phase(*words: Dead) -> object:
+        return whole(*looks, history=replace(LONG_AGO, dead=words))[0]
+
+    assert phase() is Phase.SPREAD
+    assert phase(word) is Phase.PRESENT
+    assert phase(replace(word, until=NOON)) is Phase.SPREAD
+    assert phase(replace(word, place=DC3)) is Phase.SPREAD
+
+
+def test_rollback_is_rotation_the_other_way() -> None:
+    back = WHOLE.undone(OLD.fingerprint)
+
+    assert back == Rotation(HUB1, OLD.fingerprint, old=frozenset({NEW.fingerprint}))
+    assert back.undone(NEW.fingerprint) == WHOLE
+
+
+def test_the_standing_successor_is_made_known_and_no_more() -> None:
+    """So that a rotation to it waits for nothing."""
+    standing = Rotation(HUB1, NEW.fingerprint, standing=True)
+
+    assert whole(STORE, a_replica(DC1, OLD), a_replica(DC2, OLD), rotation=standing)[:2] == (
+        Phase.PUBLISH, Publish(HUB1, NEW.fingerprint)
+    )  # fmt: skip
+    assert whole(STORE, *BOTH, rotation=standing) == (Phase.DONE, None, [])
+
+
+def test_a_stolen_key_waits_for_nothing_and_never_returns() -> None:
+    stolen = replace(WHOLE, compromised=True)
+    before = a_replica(DC1, OLD, NEW), a_replica(DC2, OLD)
+
+    assert whole(STORE, *before, rotation=stolen)[:2] == (Phase.PRESENT, Present(HUB1, NEW.fingerprint))
+    assert whole(AFTER, *before, a_wire(OLD), rotation=stolen)[:2] == (
+        Phase.WITHDRAW, Withdraw(HUB1, OLD.fingerprint, OLD.pin)
+    )  # fmt: skip

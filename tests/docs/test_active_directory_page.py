@@ -71,7 +71,7 @@ def test_a_stranger_follows_the_page_to_a_clean_check(forest: Forest, tmp_path: 
         [*init, "--store", str(tmp_path / "store"), "--output", str(tmp_path / "mailtrust.toml")]
     )
     stranger.types(["mailtrust", "new"])
-    fingerprint = next((tmp_path / "store" / "certificates").glob("*/")).name[:12]
+    fingerprint = next((tmp_path / "store" / "certificates").glob("*.crt")).stem[:12]
     stranger.types(["mailtrust", "enable", fingerprint, "--wait", "--yes"])
 
     assert "this server's entry is in the directory" in begun

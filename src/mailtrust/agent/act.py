@@ -17,10 +17,11 @@ from typing import assert_never
 
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
-from mailtrust.agent.look import ENABLE_PACE, OWN, Assessment, assess, look
+from mailtrust.agent.look import OWN, Assessment, assess, look
 from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
 from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.site import Site
+from mailtrust.agent.writer import writing
 from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import Config
 from mailtrust.core.checks import cases
@@ -32,6 +33,7 @@ from mailtrust.core.model.plan import (
     Plan,
     Present,
     Publish,
+    Rehearse,
     Replicate,
     Restrict,
     Rotation,
@@ -40,6 +42,7 @@ from mailtrust.core.model.plan import (
 from mailtrust.core.model.sighting import Act, Installed, Slot, View
 from mailtrust.core.repair import repairs
 from mailtrust.core.rotation import plan
+from mailtrust.core.succession import ENABLE_PACE
 from mailtrust.directory.replicate import replicate_once
 from mailtrust.errors import DirectoryUnavailable, StoreUnavailable
 
@@ -74,14 +77,19 @@ async def perform(site: Site, action: Action) -> None:
     Raises: DirectoryUnavailable, StoreUnavailable.
     """
     match action:
-        case Install():
-            await _install(site)
+        case Install(successor=successor):
+            await install(site, successor=successor)
+        case Rehearse():
+            # It changes nothing: whoever thinks asks for it and looks at the answers (`agent.rotate`).
+            return
         case Publish(fingerprint=fingerprint, replica=replica):
             await _publish(site, fingerprint, replica)
         case Present(fingerprint=fingerprint):
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
-        case Withdraw(server=server, fingerprint=fingerprint):
+        case Withdraw(server=server, fingerprint=fingerprint, pin=pin):
+            if pin is not None:
+                await site.directory.withdraw_key(server, pin, clock.now())
             await site.directory.withdraw(server, fingerprint, clock.now())
             place = site.directory.primary.url
             _record(site, Act("withdraw", server, fingerprint, clock.now(), place))
@@ -91,6 +99,11 @@ async def perform(site: Site, action: Action) -> None:
             await asyncio.to_thread(_restrict, file)
         case _:
             assert_never(action)
+
+
+async def _alone(site: Site, what: str, action: Action) -> None:
+    async with writing(site.store.folder, what, clock.now()):
+        await perform(site, action)
 
 
 async def enable(
@@ -117,16 +130,18 @@ async def enable(
     if step.phase is Phase.DONE or (wait is None and is_settled(held, step)):
         return Enabled(held, step, changed=False, unread=_unread(view, site), view=view)
     _record_begun(site, fingerprint)
+    if (under_way := view.history.intent) is not None and under_way.rotation.new != fingerprint:
+        site.journal.end(under_way.rotation, "superseded", clock.now())
     deadline = clock.now() + (wait or timedelta(0))
     lacking: tuple[str, ...] = ()
     arrivals = Arrivals(site.server, held.certificate, site.journal)
     arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
-            await perform(site, step.action)
+            await _alone(site, "enable", step.action)
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
-            await perform(site, Present(site.server, fingerprint))
+            await _alone(site, "enable", Present(site.server, fingerprint))
         elif step.phase is not Phase.SPREAD or clock.now() >= deadline:
             break
         else:
@@ -168,7 +183,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         for action in todo:
             if isinstance(action, Publish):
                 _record_begun(site, action.fingerprint)
-            await perform(site, action)
+            await _alone(site, "fix", action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
         done += todo
@@ -187,7 +202,7 @@ async def withdraw(site: Site, value: Withdraw, *, dry_run: bool = False) -> tup
         refuse_to_withdraw(value.fingerprint, view, site.server)
         unseen = tuple(wire.place for wire in view.wires(site.server) if wire.found is None)
     if not dry_run:
-        await perform(site, value)
+        await _alone(site, "withdraw", value)
     return unseen
 
 
@@ -213,11 +228,15 @@ def record_arrival(config: Config, installed: Installed, now: datetime) -> None:
     _write_down(Journal(config.server.store), act)
 
 
-async def _install(site: Site) -> None:
+async def install(site: Site, *, successor: bool = False) -> Installed:
+    """Make a key and a certificate, put them into the store and on record.  Raises: StoreUnavailable."""
     key = await asyncio.to_thread(new_key, site.config.policy.key)
     certificate = self_signed(key, site.server, days=site.config.policy.days, now=clock.now())
-    installed, _ = await asyncio.to_thread(site.store.add_made, key, certificate, clock.now())
+    installed, _ = await asyncio.to_thread(
+        site.store.add_made, key, certificate, clock.now(), successor=successor
+    )
     _record(site, Act("install", site.server, installed.certificate.fingerprint, clock.now()))
+    return installed
 
 
 async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) -> None:

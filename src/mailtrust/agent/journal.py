@@ -17,14 +17,29 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from mailtrust.agent import journal_rotations as rotations
 from mailtrust.agent import journal_rows as rows
 from mailtrust.agent.incidents import Change, changes
 from mailtrust.agent.journal_file import JournalFile, Work
 from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
 from mailtrust.core.events import catalog
 from mailtrust.core.model.event import Diagnosis, when
+from mailtrust.core.model.plan import Rotation
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import Act, History, ReplicaSighting, Sighting, WireSighting
+from mailtrust.core.model.sighting import (
+    Act,
+    Dead,
+    History,
+    Intent,
+    RehearsalSighting,
+    ReplicaSighting,
+    SeenAt,
+    Sighting,
+    Slot,
+    SnapshotSighting,
+    StoreSighting,
+    WireSighting,
+)
 from mailtrust.errors import StoreUnavailable
 from mailtrust.transports.base import Raised
 
@@ -37,7 +52,9 @@ FLOOD_PERIOD = timedelta(seconds=900)
 _REMEMBER_AGAIN_AFTER = timedelta(hours=1)
 _NOTHING_OPEN: Mapping[str, Entry] = {}
 _NO_LATENCIES: Mapping[str, tuple[timedelta, ...]] = {}
-_NOTHING_SEEN: AbstractSet[rows.SeenAt] = frozenset()
+_NOTHING_SEEN: AbstractSet[SeenAt] = frozenset()
+_NOTHING_SINCE: Mapping[SeenAt, datetime] = {}
+_WITHOUT_COPIES = (SnapshotSighting, RehearsalSighting)
 _Result = TypeVar("_Result")
 
 
@@ -116,16 +133,77 @@ class Journal:
         return self._write(work, now)
 
     def record_seen(self, sightings: Iterable[Sighting], now: datetime) -> None:
-        """Remember when a certificate was first seen at an endpoint or replica.  Raises: StoreUnavailable."""
-        seen = {key for look in sightings for key in _shown(look)}
+        """
+        Remember when a certificate was first seen at an endpoint or replica, or as the current one of a
+        store, and since when every look finds it there.  Raises:  StoreUnavailable.
+        """
+        looks = [
+            look for look in sightings if not isinstance(look, _WITHOUT_COPIES) and look.found is not None
+        ]
+        seen = {key for look in looks for key in _shown(look)}
+        looked_at = {(look.server, look.place) for look in looks}
+        before = self._known(lambda db: rotations.since(db, None), empty=_NOTHING_SINCE).keys()
+        gone = {one for one in before - seen if one[:2] in looked_at}
         new = seen - self._known(rows.all_seen, empty=_NOTHING_SEEN)
-        if new and not self.read_only:
-            self._write(lambda db: rows.write_seen(db, new, now), now)
+        begun = seen - before
+        if self.read_only or not (new or gone or begun):
+            return
 
-    def history(self, server: ServerName | None = None) -> History:
-        """What was done, and what was first seen when, at *server* or everywhere.  Never raises."""
+        def work(db: sqlite3.Connection) -> None:
+            rows.write_seen(db, new, now)
+            rotations.write_since(db, begun, gone, now)
+
+        self._write(work, now)
+
+    def forget_since(self, now: datetime) -> None:
+        """Our clock was set: what is seen begins anew everywhere.  Raises: StoreUnavailable."""
+        self._write(rotations.forget_since, now)
+
+    def begin(self, begun: Intent) -> None:
+        """Put a rotation on record, in the place of one that is under way.  Raises: StoreUnavailable."""
+
+        def work(db: sqlite3.Connection) -> None:
+            rotations.write_intent(db, begun)
+            rows.write_entry(db, _told(f"rotate {begun.why}", begun.rotation, begun.asked_at))
+
+        self._write(work, begun.asked_at)
+
+    def end(self, rotation: Rotation, outcome: str, now: datetime) -> None:
+        """
+        The rotation under way has come to its end: ``done``, ``superseded`` or ``void``.
+
+        Raises: StoreUnavailable.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            if rotations.intent(db, rotation.server) is not None:
+                rotations.end_intent(db, rotation.server, outcome)
+                rows.write_entry(db, _told(f"rotation {outcome}", rotation, now))
+
+        self._write(work, now)
+
+    def declare_dead(self, one: Dead) -> None:
+        """
+        An operator's word that a replica is gone, or, with an end that has passed, that it is not.
+
+        Raises: StoreUnavailable.
+        """
+        what = "declare dead" if one.declared_at < one.until else "declare alive"
+        entry = Entry(0, one.declared_at, EntryKind.DONE, place=one.place, action=what, note=one.reason)
+
+        def work(db: sqlite3.Connection) -> None:
+            rotations.write_dead(db, one)
+            rows.write_entry(db, replace(entry, values={"until": when(one.until)}))
+
+        self._write(work, one.declared_at)
+
+    def history(self, server: ServerName | None = None, own: ServerName | None = None) -> History:
+        """
+        What was done, and what was first seen when, at *server* or everywhere; with the rotation under way at
+        *own*, which is *server* unless said otherwise.  Never raises.
+        """
         try:
-            return self._file.read(lambda db: rows.history(db, server), empty=History())
+            return self._file.read(lambda db: _history(db, server, own), empty=History())
         except StoreUnavailable:
             return History(readable=False)
 
@@ -227,8 +305,25 @@ def _apply(db: sqlite3.Connection, change: Change, now: datetime) -> Entry:
     return rows.write_entry(db, entry)
 
 
-def _shown(look: Sighting) -> Iterator[rows.SeenAt]:
+def _history(db: sqlite3.Connection, server: ServerName | None, own: ServerName | None) -> History:
+    return replace(
+        rows.history(db, server),
+        since=rotations.since(db, own or server),
+        intent=rotations.intent(db, own or server),
+        dead=rotations.dead(db),
+    )
+
+
+def _told(what: str, rotation: Rotation, now: datetime) -> Entry:
+    values = {"fingerprint": rotation.new}
+    return Entry(0, now, EntryKind.DONE, None, rotation.server, action=what, values=values)
+
+
+def _shown(look: Sighting) -> Iterator[SeenAt]:
     match look:
+        case StoreSighting():
+            held = (one for one in look.found or () if one.slot is Slot.CURRENT)
+            yield from ((look.server, look.place, one.certificate.fingerprint) for one in held)
         case WireSighting():
             yield from ((look.server, look.place, leaf.fingerprint) for leaf in look.found or ())
         case ReplicaSighting():

@@ -15,10 +15,7 @@ from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.event import Event, Finding, Severity
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import Act, History
-
-SeenAt = tuple[ServerName, str, Fingerprint]
-"""A server, a place, and what was first seen there."""
+from mailtrust.core.model.sighting import Act, History, SeenAt
 
 
 class EntryKind(StrEnum):
@@ -148,11 +145,11 @@ def history(db: sqlite3.Connection, server: ServerName | None) -> History:
     seen = db.execute(f"SELECT server, place, fingerprint, at FROM seen {clause}", values)  # noqa: S608
     return History(
         tuple(
-            Act(what, ServerName(name), Fingerprint(fingerprint), _read_moment(at), place, failed)
+            Act(what, ServerName(name), Fingerprint(fingerprint), read_moment(at), place, failed)
             for what, name, fingerprint, at, place, failed in acts
         ),
         {
-            (ServerName(name), place, Fingerprint(fingerprint)): _read_moment(at)
+            (ServerName(name), place, Fingerprint(fingerprint)): read_moment(at)
             for name, place, fingerprint, at in seen
         },
     )
@@ -183,7 +180,7 @@ def acks(db: sqlite3.Connection, now: datetime) -> tuple[Ack, ...]:
         "SELECT event, server, until, reason, at FROM ack WHERE until > ? ORDER BY id", (moment(now),)
     )
     return tuple(
-        Ack(event, ServerName(server) if server else None, _read_moment(until), reason, _read_moment(at))
+        Ack(event, ServerName(server) if server else None, read_moment(until), reason, read_moment(at))
         for event, server, until, reason, at in found
     )
 
@@ -201,7 +198,7 @@ def count_flood(db: sqlite3.Connection, key: str, now: datetime, period_start: d
 def replica_read_at(db: sqlite3.Connection, url: str) -> datetime | None:
     """When a replica was last read, or None."""
     row = db.execute("SELECT read_at FROM replica WHERE url = ?", (url,)).fetchone()
-    return _read_moment(row[0]) if row is not None else None
+    return read_moment(row[0]) if row is not None else None
 
 
 def write_replica_read(db: sqlite3.Connection, url: str, now: datetime) -> None:
@@ -246,11 +243,12 @@ def _columns(entry: Entry) -> tuple[Any, ...]:
 def _entry(row: tuple[Any, ...]) -> Entry:
     number, at, kind, event, server, place, cause, severity, action, detail, note, suppressed = row
     return Entry(
-        number, _read_moment(at), EntryKind(kind), catalog.BY_CODE.get(event),
+        number, read_moment(at), EntryKind(kind), catalog.BY_CODE.get(event),
         ServerName(server) if server else None, place, cause,
         Severity(severity) if severity else None, action, json.loads(detail), note, suppressed,
     )  # fmt: skip
 
 
-def _read_moment(text: str) -> datetime:
+def read_moment(text: str) -> datetime:
+    """The moment that `moment` wrote."""
     return datetime.fromisoformat(text)

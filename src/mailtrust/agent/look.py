@@ -16,18 +16,15 @@ from mailtrust import clock
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict, diagnose, verdict
 from mailtrust.core.model.event import Diagnosis, Finding
-from mailtrust.core.model.plan import Pace, Plan
+from mailtrust.core.model.plan import Plan
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting, SnapshotSighting, View, WireSighting
 from mailtrust.core.model.trust import Snapshot
 from mailtrust.core.policy import Policy
-from mailtrust.core.rotation import pending, plan
+from mailtrust.core.succession import asked
 from mailtrust.directory import snapshot
 from mailtrust.errors import BadInput, StoreUnavailable
 from mailtrust.probes.smtp import probe
-
-ENABLE_PACE = Pace()
-"""`enable` switches as soon as every replica that can be read has the new certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ async def look(
     )
     published = await _with_own_entry(site, published, now)
     servers = _servers(site, scope, published)
-    view = View(history=site.journal.history()).see((*published, store))
+    view = View(history=site.journal.history(own=site.server)).see((*published, store))
     view = view.see(_snapshot(site, now))
     if wire:
         targets = tuple(_targets(site, servers, view))
@@ -106,8 +103,8 @@ async def assess(site: Site, scope: Scope = OWN, *, timeout: timedelta | None = 
 
 def plans_of(site: Site, view: View, now: datetime) -> Mapping[ServerName, Plan]:
     """The rotation under way at our own server, as far as it has come."""
-    rotation = pending(site.server, view)
-    return {site.server: plan(rotation, view, ENABLE_PACE, now)} if rotation else {}
+    found = asked(site.server, view, site.policy, now)
+    return {site.server: found.plan} if found else {}
 
 
 def _servers(site: Site, scope: Scope, published: Iterable[ReplicaSighting]) -> tuple[ServerName, ...]:
@@ -162,7 +159,9 @@ def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
     except StoreUnavailable:
         # The hub would start with it as with none at all.
         held = Snapshot()
-    yield SnapshotSighting(site.server, str(file), now, held.taken_at, held.replica)
+    yield SnapshotSighting(
+        site.server, str(file), now, held.taken_at, held.replica, held.kept_of, held.kept_until
+    )
 
 
 def _without_acknowledged(

@@ -54,6 +54,13 @@ class Slots:
         following = None if self.next == fingerprint else self.next
         return replace(self, current=fingerprint, next=following, previous=(*replaced, *others))
 
+    def with_next(self, fingerprint: Fingerprint) -> Slots:
+        """After that certificate was made the successor; the one before it goes as what is replaced goes."""
+        if fingerprint in (self.next, self.current):
+            return self
+        outdated = (self.next,) if self.next else ()
+        return replace(self, next=fingerprint, previous=(*self.previous, *outdated))
+
     def without(self, fingerprint: Fingerprint) -> Slots:
         """After that certificate was removed."""
         return Slots(

@@ -79,7 +79,10 @@ class Store:
     def look(self, server: ServerName, now: datetime) -> StoreSighting:
         """What is in it, as a sighting of *server*.  Never raises; needs to read no key."""
         try:
-            return StoreSighting(server, str(self.folder), self.installed(), now, exposed=self._exposed())
+            found, exposed = self.installed(), self._exposed()
+            return StoreSighting(
+                server, str(self.folder), found, now, exposed=exposed, changed_at=self._changed_at()
+            )
         except MailtrustError as error:
             cause = error.__cause__
             why = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""
@@ -121,14 +124,17 @@ class Store:
         """What this server presents, or shall present.  Raises: StoreUnavailable."""
         return next((one for one in self.installed() if one.slot is Slot.CURRENT), None)
 
-    def add_made(self, key: PrivateKey, made: x509.Certificate, now: datetime) -> tuple[Installed, bool]:
+    def add_made(
+        self, key: PrivateKey, made: x509.Certificate, now: datetime, *, successor: bool = False
+    ) -> tuple[Installed, bool]:
         """
-        Put in what was made here; False where it was there already.
+        Put in what was made here, as the *successor* of the current one or for nothing yet; False where it
+        was there already.
 
         Raises: KeyMismatch, StoreUnavailable.
         """
         leaf = certificate(made.public_bytes(serialization.Encoding.DER))
-        return self._add(Credential(leaf, (), key), now)
+        return self._add(Credential(leaf, (), key), now, successor=successor)
 
     def import_contents(
         self, contents: Contents, server: ServerName, now: datetime
@@ -215,7 +221,9 @@ class Store:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
 
-    def _add(self, credential: Credential, now: datetime) -> tuple[Installed, bool]:
+    def _add(
+        self, credential: Credential, now: datetime, *, successor: bool = False
+    ) -> tuple[Installed, bool]:
         leaf = credential.certificate
         if pin_of(credential.key) != leaf.pin:
             raise KeyMismatch(f"the key does not belong to the certificate {short(leaf.fingerprint)}")
@@ -223,8 +231,10 @@ class Store:
             private, public = self._file(leaf.fingerprint, ".pem"), self._file(leaf.fingerprint, ".crt")
             is_new = not (private.exists() and public.exists())
             if is_new:
-                # When it arrived is known before it is there: the newest by arrival counts as installed.
-                self._write_slots(slots.read(self._certificates).with_arrival(leaf.fingerprint, now))
+                # When it arrived, and what for, is known before it is there: the newest by arrival that is
+                # for nothing yet counts as installed.
+                held = slots.read(self._certificates).with_arrival(leaf.fingerprint, now)
+                self._write_slots(held.with_next(leaf.fingerprint) if successor else held)
                 both = (leaf, *credential.chain)
                 durable.write(private, write_pem(both, credential.key), durable.SECRET)
                 durable.write(public, write_pem(both), durable.PUBLIC)
@@ -241,6 +251,10 @@ class Store:
         if arrived_at is None:
             arrived_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
         return Installed(leaf, held.of(leaf.fingerprint), arrived_at, file.with_suffix(".pem").exists())
+
+    def _changed_at(self) -> datetime | None:
+        stamp = self.stamp()
+        return None if stamp is None else datetime.fromtimestamp(stamp[0] / 1e9, UTC)
 
     def _exposed(self) -> tuple[str, ...]:
         with custody.in_our_words(self.folder, "read"):

@@ -10,7 +10,7 @@ import typer
 from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.act import Enabled
-from mailtrust.agent.look import ENABLE_PACE, OWN, look
+from mailtrust.agent.look import OWN, look
 from mailtrust.agent.replication import standings
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli.certificates import certificate_report, describe
@@ -36,6 +36,7 @@ from mailtrust.core.model.certificate import short
 from mailtrust.core.model.plan import Phase, Plan, Rotation
 from mailtrust.core.model.sighting import Installed, Slot, View
 from mailtrust.core.rotation import plan
+from mailtrust.core.succession import ENABLE_PACE
 from mailtrust.texts import Texts
 
 app = application()

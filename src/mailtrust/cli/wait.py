@@ -21,7 +21,7 @@ from mailtrust.cli.render import place_name
 from mailtrust.config import duration, write_duration
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.sighting import Installed, ReplicaSighting, Slot, View
-from mailtrust.core.rotation import pending
+from mailtrust.core.succession import pending
 from mailtrust.errors import Refused, StoreUnavailable
 
 app = application()

@@ -256,11 +256,10 @@ KEYS: tuple[Key, ...] = (
     Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
         "How long before the end of a certificate to begin warning.", '"90d"'),
     Key("policy", "spread", _DURATION, _length, '"30m"',
-        "Planned rotations, not in this release: hold still that long after every replica has it; at least "
-        "snapshot_max_age."),
+        "Rotations: hold still that long after every replica has it; at least snapshot_max_age."),
     Key("policy", "settle", _DURATION, _length, '"1h"',
-        "Planned rotations, not in this release: hold still that long after every listener presents it, "
-        "before the old one is withdrawn."),
+        "Rotations: hold still that long after every listener presents it, before the old one is "
+        "withdrawn."),
     Key("policy", "snapshot_max_age", _DURATION, _some_length, '"30m"',
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
@@ -275,7 +274,8 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "accept_local_from", '"peers" or "anybody"', _one_of("peers", "anybody"), '"peers"',
         "Hub: whether mail for its local domains is taken from anybody, or from known peers only."),
     Key("transport", "on_stale", '"keep" or "defer"', _one_of("keep", "defer"), '"keep"',
-        "Whether an old snapshot still vouches for known peers, or defers them."),
+        "Whether a stale snapshot still vouches for known peers, or defers them.  To defer works only while "
+        "mailtrust runs: the hub, or with Postfix the agent."),
     Key("transport", "bind", _LISTENERS, _endpoints, "the listeners",
         "Hub: the addresses that it listens on.", '["0.0.0.0:25"]'),
     Key("transport", "local_domains", "a list of domains", _domains, "[]",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import OVERDUE
+from mailtrust.core.events.catalog import OVERDUE, RESTORED_IMAGE
 from mailtrust.core.model.event import Finding
 from mailtrust.core.model.plan import Action, Install, Publish, Replicate, Restrict, Withdraw
 
@@ -33,6 +33,9 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
             yield from _bring_up(finding, case)
         case catalog.ROTATION_BLOCKED if case.plan is not None and case.plan.action is not None:
             yield case.plan.action
+        case catalog.PRESENTED_NOT_PUBLISHED if finding.cause == RESTORED_IMAGE:
+            # What it presents was withdrawn while it was away: it must not return.
+            yield Install(case.server)
         case catalog.PRESENTED_NOT_PUBLISHED if finding.action is not None:
             shown = {leaf for wire in case.wires for leaf in wire.found or () if wire.place == finding.place}
             yield from (

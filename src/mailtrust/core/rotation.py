@@ -1,64 +1,60 @@
 """
 Move a server to a certificate without breaking trust.
 
-One invariant carries it: what a server presents is published where its peers read.  So publish first
-and present next; and what was withdrawn never returns, because its withdrawal may still be on its way.
+One invariant carries it: what a server presents is published where its peers read.  So publish first,
+present next, withdraw last; and what was withdrawn never returns, because its withdrawal may still be on
+its way.
 
-A rotation is a checklist, and its phase is the first line that is not ticked.  Ticks are read off the
-view each time and never stored, so that a crash, a restart and an administrator's own edit all lead to
-the same next step.  Enrolment is a rotation from nothing; repair is a rotation to what is there already.
+A rotation is a checklist of acts and waits, and its phase is the first line that is not ticked.  Ticks are
+read off the view each time and never stored, so that a crash, a restart and an administrator's own edit all
+lead to the same next step.  Enrolment is a rotation from nothing; repair is a rotation to what is there
+already; rolling back is a rotation the other way; the standing successor is one that stops half-way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import TypeVar
 
-from mailtrust.core.model.certificate import Fingerprint, short
+from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin, short
 from mailtrust.core.model.event import Said, when
-from mailtrust.core.model.plan import Action, Obstacle, Pace, Phase, Plan, Present, Publish, Rotation
-from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import Installed, ReplicaSighting, Slot, View
+from mailtrust.core.model.plan import (
+    Action,
+    Gate,
+    Obstacle,
+    Pace,
+    Phase,
+    Plan,
+    Present,
+    Publish,
+    Rehearse,
+    Rotation,
+    Withdraw,
+)
+from mailtrust.core.model.sighting import Installed, ReplicaSighting, Slot, View, WireSighting
 
 
 def plan(rotation: Rotation, view: View, pace: Pace, now: datetime) -> Plan:
     """The next safe step, or what it waits on.  Proposes; changes nothing."""
-    case = _Case(rotation, view, pace, now)
-    for phase, line, action in _CHECKLIST:
-        if obstacles := tuple(line(case)):
-            may_act = all(obstacle.is_gap for obstacle in obstacles)
-            return Plan(rotation, phase, action(rotation) if may_act and action else None, obstacles)
+    for line in checklist(rotation, view, pace, now):
+        if line.obstacles:
+            return line
     return Plan(rotation, Phase.DONE)
 
 
-def pending(server: ServerName, view: View) -> Rotation | None:
-    """
-    The rotation that was asked for here and is not finished: the last `enable` whose certificate is
-    in the store, was not withdrawn, and is not the current one yet.
-
-    Where nobody knows of an `enable` and nothing is current, what home publishes of the store was asked for.
-    """
-    store = view.store(server)
-    if store is None or store.found is None:
-        return None
-    asked = [act for act in view.history.acts if act.what == "enable" and act.server == server]
-    latest = asked[-1].fingerprint if asked else _published_at_home(server, view)
-    held = next((one for one in store.found if one.certificate.fingerprint == latest), None)
-    if held is None or held.slot is Slot.CURRENT or view.is_withdrawn(server, held.certificate):
-        return None
-    return Rotation(server, held.certificate.fingerprint)
-
-
-def _published_at_home(server: ServerName, view: View) -> Fingerprint | None:
-    """The newest usable certificate that home publishes, where nothing is current: both diaries were lost."""
-    home, store = view.home(server), view.store(server)
-    if home is None or store is None or view.current(server) is not None:
-        return None
-    published = {one.certificate.fingerprint for one in home.found or ()}
-    fit = [one for one in store.found or () if one.has_key and one.certificate.fingerprint in published]
-    newest = max(fit, key=lambda one: one.arrived_at, default=None)
-    return newest.certificate.fingerprint if newest else None
+def checklist(rotation: Rotation, view: View, pace: Pace, now: datetime) -> Iterator[Plan]:
+    """Every line in order, each as if all before it were ticked; a line without obstacles is."""
+    case = _Case(rotation, view, pace, now)
+    lines = (
+        takewhile(lambda line: line[0] is not Phase.PRESENT, _CHECKLIST) if rotation.standing else _CHECKLIST
+    )
+    for phase, line, action in lines:
+        obstacles = tuple(line(case))
+        may_act = bool(obstacles) and all(obstacle.is_gap for obstacle in obstacles)
+        yield Plan(rotation, phase, action(case) if may_act and action else None, obstacles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,90 +73,215 @@ class _Case:
         return next((one for one in found if one.certificate.fingerprint == self.rotation.new), None)
 
     @property
-    def something_is_current(self) -> bool:
-        return self.view.current(self.rotation.server) is not None
+    def pin(self) -> Pin | None:
+        """The key, by which peers believe: it may be published in an older certificate, too."""
+        return self.held.certificate.pin if self.held else None
 
     @property
-    def replicas(self) -> tuple[ReplicaSighting, ...]:
-        return self.view.replicas(self.rotation.server)
+    def is_first(self) -> bool:
+        """True where nothing is presented yet, so that no peer can lose what it believes."""
+        return self.view.current(self.rotation.server) is None
+
+    def replicas(self) -> Iterator[ReplicaSighting | Obstacle]:
+        """Every look at a replica that is not dead; an obstacle stands in for one that proves nothing."""
+        for look in self.view.replicas(self.rotation.server):
+            if self.view.history.is_dead(look.place, self.now):
+                continue
+            if look.found is None:
+                yield self.stopped("obstacle.replica-unread", look.place, Gate.EVIDENCE, why=look.why)
+            else:
+                yield self.fresh(look)
+
+    def wires(self) -> Iterator[WireSighting | Obstacle]:
+        """Every look at a listener; an obstacle stands in for one that proves nothing."""
+        for look in self.view.wires(self.rotation.server):
+            if look.found is None:
+                yield self.stopped("obstacle.wire-unread", look.place, Gate.EVIDENCE, why=look.why)
+            else:
+                yield self.fresh(look)
+
+    def fresh(self, look: _Look) -> _Look | Obstacle:
+        if self.now - look.seen_at <= self.pace.look_max_age:
+            return look
+        return self.stopped("obstacle.look-old", look.place, Gate.EVIDENCE, at=when(look.seen_at))
 
     def holds(self, look: ReplicaSighting) -> bool:
         """True if *look* found the new certificate itself, and not only its key in an older one."""
         return any(one.certificate.fingerprint == self.rotation.new for one in look.found or ())
 
-    def publication(self, look: ReplicaSighting) -> datetime | None:
-        """Since when *look* holds the new key, by which peers believe; or None."""
-        found = look.publication(self.held.certificate.pin) if self.held else None
-        return found.published_at if found else None
+    def outdated(self, look: ReplicaSighting) -> tuple[Certificate, ...]:
+        """What stands there and may go."""
+        old = self.rotation.old - {self.rotation.new}
+        return tuple(one.certificate for one in look.found or () if one.certificate.fingerprint in old)
 
-    def say(self, phrase: str, place: str, **values: str) -> Said:
+    def since(self, place: str, shown: set[Fingerprint]) -> datetime:
+        """Since when every look at that place found one of these; as far as anybody remembers."""
+        seen = self.view.history.since
+        moments = (seen.get((self.rotation.server, place, one)) for one in shown)
+        return min((one for one in moments if one is not None), default=self.now)
+
+    def not_before(self, phrase: str, place: str, since: datetime, wait: timedelta) -> Iterator[Obstacle]:
+        """An obstacle until *wait* has passed; a clock that runs ahead is no reason to wait longer."""
+        until = min(since, self.now) + wait
+        if until > self.now:
+            yield self.stopped(phrase, place, Gate.TIME, until=until)
+
+    def gap(self, phrase: str, place: str, gate: Gate = Gate.INVARIANT) -> Obstacle:
+        """What acting closes."""
+        return Obstacle(self.said(phrase, place), place, gate, is_gap=True)
+
+    def stopped(
+        self,
+        phrase: str,
+        place: str,
+        gate: Gate = Gate.INVARIANT,
+        *,
+        until: datetime | None = None,
+        **values: str,
+    ) -> Obstacle:
+        """What has to be waited out, or mended by somebody."""
+        told = {"until": when(until)} if until else {}
+        return Obstacle(self.said(phrase, place, **values, **told), place, gate, until=until)
+
+    def said(self, phrase: str, place: str, **values: str) -> Said:
         return Said(phrase, {"fingerprint": short(self.rotation.new), "place": place, **values})
+
+
+_Look = TypeVar("_Look", ReplicaSighting, WireSighting)
 
 
 def _not_installed(case: _Case) -> Iterator[Obstacle]:
     store = case.view.store(case.rotation.server)
     if store is None or store.found is None:
         why = store.why if store else ""
-        yield Obstacle(case.say("obstacle.store-unread", store.place if store else "", why=why))
+        yield case.stopped("obstacle.store-unread", store.place if store else "", Gate.EVIDENCE, why=why)
     elif case.held is None:
-        yield Obstacle(case.say("obstacle.not-installed", store.place), store.place)
+        yield case.stopped("obstacle.not-installed", store.place)
     elif not case.held.has_key:
-        yield Obstacle(case.say("obstacle.no-key", store.place), store.place)
+        yield case.stopped("obstacle.no-key", store.place)
 
 
 def _not_published(case: _Case) -> Iterator[Obstacle]:
     """Judges the replica that we write to alone: a stopped one must not keep us from publishing."""
     if case.held and case.view.is_withdrawn(case.rotation.server, case.held.certificate):
         # Never publish it again: its withdrawal may still be on the way to a slow replica.
-        yield Obstacle(case.say("obstacle.withdrawn", ""))
+        yield case.stopped("obstacle.withdrawn", "")
         return
-    for look in case.replicas:
+    for look in case.view.replicas(case.rotation.server):
         written_here = look.place == case.rotation.replica if case.rotation.replica else look.primary
         if not written_here or case.holds(look):
             continue
         if look.found is None:
-            yield Obstacle(case.say("obstacle.replica-unread", look.place, why=look.why), look.place)
+            yield case.stopped("obstacle.replica-unread", look.place, Gate.EVIDENCE, why=look.why)
         else:
-            yield Obstacle(case.say("obstacle.not-published", look.place), look.place, is_gap=True)
+            yield case.gap("obstacle.not-published", look.place)
 
 
 def _not_spread(case: _Case) -> Iterator[Obstacle]:
-    if not case.something_is_current:
-        # Nothing is presented yet, so that no peer can lose what it believes.
+    if case.is_first or case.rotation.compromised:
         return
-    for look in case.replicas:
-        since = case.publication(look)
-        if look.found is None:
+    for look in case.replicas():
+        if isinstance(look, Obstacle):
             if case.pace.unreadable_blocks:
-                yield Obstacle(case.say("obstacle.replica-unread", look.place, why=look.why), look.place)
-        elif since is None:
-            yield Obstacle(case.say("obstacle.not-spread", look.place), look.place)
-        # The writer's clock may run ahead of ours: that is no reason to wait longer than the pace.
-        elif (until := min(since, case.now) + case.pace.spread) > case.now:
-            yield Obstacle(
-                case.say("obstacle.too-recent", look.place, until=when(until)), look.place, until=until
-            )
+                yield look
+        elif case.pin not in look.pins:
+            yield case.stopped("obstacle.not-spread", look.place)
+        else:
+            # Not since when it is published: it may have arrived here long after.
+            shown = {
+                one.certificate.fingerprint for one in look.found or () if one.certificate.pin == case.pin
+            }
+            since = case.since(look.place, shown)
+            yield from case.not_before("obstacle.too-recent", look.place, since, case.pace.spread)
+
+
+def _not_rehearsed(case: _Case) -> Iterator[Obstacle]:
+    """A peer that cut itself off from the directory knows nothing new, whatever the replicas hold."""
+    held = case.held
+    if not case.pace.rehearses or case.is_first or case.rotation.compromised:
+        return
+    if held is None or held.slot is Slot.CURRENT or case.rotation.standing:
+        return
+    told = [one for one in case.view.rehearsals(case.rotation.server) if one.fingerprint == case.rotation.new]
+    told = [one for one in told if case.now - one.seen_at <= case.pace.look_max_age]
+    if not told:
+        yield case.gap("obstacle.not-rehearsed", "", Gate.EVIDENCE)
+    for one in told:
+        if one.accepted is False:
+            yield case.stopped("obstacle.peer-refuses", one.place, Gate.EVIDENCE, why=one.why)
 
 
 def _not_presented(case: _Case) -> Iterator[Obstacle]:
     held = case.held
     if held is not None and held.slot is not Slot.CURRENT:
-        yield Obstacle(case.say("obstacle.not-current", ""), is_gap=True)
+        yield case.gap("obstacle.not-current", "")
 
 
-def _publish(rotation: Rotation) -> Action:
-    return Publish(rotation.server, rotation.new, rotation.replica)
+def _not_settled(case: _Case) -> Iterator[Obstacle]:
+    """What is replaced may be in use yet: in a session, or in a process that read the old file."""
+    if not case.rotation.old or case.rotation.compromised:
+        return
+    looks = tuple(case.wires())
+    for look in looks:
+        if isinstance(look, Obstacle):
+            yield look
+        elif shown := {leaf.fingerprint for leaf in look.found or () if leaf.pin == case.pin}:
+            since = case.since(look.place, shown)
+            yield from case.not_before("obstacle.unsettled", look.place, since, case.pace.settle)
+        else:
+            yield case.stopped("obstacle.not-presented", look.place)
+    store = case.view.store(case.rotation.server)
+    if not looks and store is not None:
+        # Nothing to look at: then it is presented since it is the current one.
+        since = case.since(store.place, {case.rotation.new})
+        yield from case.not_before("obstacle.unsettled", store.place, since, case.pace.settle)
 
 
-def _present(rotation: Rotation) -> Action:
-    return Present(rotation.server, rotation.new)
+def _not_withdrawn(case: _Case) -> Iterator[Obstacle]:
+    for look in case.view.replicas(case.rotation.server):
+        if look.primary and look.found is None and case.rotation.old:
+            yield case.stopped("obstacle.replica-unread", look.place, Gate.EVIDENCE, why=look.why)
+        elif look.primary and case.outdated(look):
+            yield case.gap("obstacle.not-withdrawn", look.place)
+
+
+def _not_faded(case: _Case) -> Iterator[Obstacle]:
+    if not case.rotation.old:
+        return
+    for look in case.replicas():
+        if isinstance(look, Obstacle):
+            yield look
+        elif case.outdated(look):
+            yield case.stopped("obstacle.not-faded", look.place)
+
+
+def _publish(case: _Case) -> Action:
+    return Publish(case.rotation.server, case.rotation.new, case.rotation.replica)
+
+
+def _rehearse(case: _Case) -> Action:
+    return Rehearse(case.rotation.server, case.rotation.new)
+
+
+def _present(case: _Case) -> Action:
+    return Present(case.rotation.server, case.rotation.new)
+
+
+def _withdraw(case: _Case) -> Action:
+    looks = (look for look in case.view.replicas(case.rotation.server) if look.primary)
+    first = next(one for look in looks for one in case.outdated(look))
+    return Withdraw(case.rotation.server, first.fingerprint, first.pin if case.rotation.compromised else None)
 
 
 _CHECKLIST: tuple[
-    tuple[Phase, Callable[[_Case], Iterator[Obstacle]], Callable[[Rotation], Action] | None], ...
+    tuple[Phase, Callable[[_Case], Iterator[Obstacle]], Callable[[_Case], Action] | None], ...
 ] = (
     (Phase.INSTALL, _not_installed, None),
     (Phase.PUBLISH, _not_published, _publish),
     (Phase.SPREAD, _not_spread, None),
+    (Phase.SPREAD, _not_rehearsed, _rehearse),
     (Phase.PRESENT, _not_presented, _present),
+    (Phase.SETTLE, _not_settled, None),
+    (Phase.WITHDRAW, _not_withdrawn, _withdraw),
+    (Phase.FADE, _not_faded, None),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mailtrust.core.model.certificate import Fingerprint
+from mailtrust.core.model.certificate import Fingerprint, Pin
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.directory.ad import AdReplica
@@ -107,6 +107,14 @@ class Directory:
         """
         await self._known(replica_url)
         await self.replica(replica_url).withdraw(server, fingerprint, now)
+
+    async def withdraw_key(self, server: ServerName, pin: Pin, now: datetime) -> None:
+        """
+        Withdraw a stolen key for good, in whatever certificate, at the primary.  It may be repeated.
+
+        Raises: DirectoryUnavailable, PublishRefused.
+        """
+        await self.primary.withdraw_key(server, pin, now)
 
     async def _known(self, url: str | None) -> None:
         if url is not None and all(url != one.url for one in self.replicas):

@@ -11,7 +11,8 @@ from mailtrust.core.model.plan import Pace, Plan
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
 from mailtrust.core.policy import Policy
-from mailtrust.core.rotation import pending, plan
+from mailtrust.core.rotation import plan
+from mailtrust.core.succession import pending
 from mailtrust.texts import LANGUAGES, Texts, load
 from tests.make import HUB1, NOON
 

@@ -8,12 +8,15 @@ from mailtrust.core.checks.case import Case, enable_command
 from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Finding, Said
-from mailtrust.core.model.plan import Phase
+from mailtrust.core.model.plan import Gate, Phase, Plan
 
 
 def rotation_blocked(case: Case) -> Iterator[Finding]:
-    """A certificate was enabled and is not current yet: it waits for a replica, or for a hand."""
-    if case.plan is None or case.plan.phase in (Phase.DONE, Phase.PUBLISH):
+    """
+    A certificate was enabled and is not current yet, or a rotation does not go on: it waits for a replica,
+    for a peer, or for a hand.  What time alone will end is no trouble.
+    """
+    if case.plan is None or case.plan.phase in (Phase.DONE, Phase.PUBLISH) or not _is_blocked(case.plan):
         return
     new = case.plan.rotation.new
     act = case.history.last("enable", case.server, new)
@@ -30,3 +33,7 @@ def rotation_blocked(case: Case) -> Iterator[Finding]:
         action=enable_command(new) if finish else None,
         since=act.done_at if act else None,
     )
+
+
+def _is_blocked(plan: Plan) -> bool:
+    return any(obstacle.gate is not Gate.TIME for obstacle in plan.obstacles)

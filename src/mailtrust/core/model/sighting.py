@@ -14,8 +14,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin
+from mailtrust.core.model.plan import Rotation
 from mailtrust.core.model.replication import Fate, Seen, Stamp, fate
 from mailtrust.core.model.server import Endpoint, ServerName
+
+SeenAt = tuple[ServerName, str, Fingerprint]
+"""A server, a place of its copies, and what is seen there."""
 
 
 class Slot(StrEnum):
@@ -81,6 +85,8 @@ class StoreSighting:
     why: str = ""
     exposed: tuple[str, ...] = ()
     """Key files that others than their owner can read."""
+    changed_at: datetime | None = None
+    """When the file was last written that says which one is current, as the file system has it."""
 
     @property
     def pins(self) -> frozenset[Pin]:
@@ -193,10 +199,31 @@ class SnapshotSighting:
     taken_at: datetime | None
     """When the replica last answered; None when it never did."""
     replica: str = ""
+    kept: tuple[ServerName, ...] = ()
+    """Whose keys it believes although the replica shows them no longer: a server for each key."""
+    kept_until: datetime | None = None
+    """When the last of these goes."""
 
 
-Sighting = StoreSighting | WireSighting | ReplicaSighting | SnapshotSighting
-_AnySighting = TypeVar("_AnySighting", StoreSighting, WireSighting, ReplicaSighting, SnapshotSighting)
+@dataclass(frozen=True, slots=True)
+class RehearsalSighting:
+    """What a peer said to a certificate that *server* does not present yet, in a session without mail."""
+
+    server: ServerName
+    place: str
+    """The peer, as ``NAME HOST:PORT``."""
+    fingerprint: Fingerprint
+    accepted: bool | None
+    """None where the peer could not be asked."""
+    seen_at: datetime
+    why: str = ""
+    """What it answered, or why it could not be asked."""
+
+
+Sighting = StoreSighting | WireSighting | ReplicaSighting | SnapshotSighting | RehearsalSighting
+_AnySighting = TypeVar(
+    "_AnySighting", StoreSighting, WireSighting, ReplicaSighting, SnapshotSighting, RehearsalSighting
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +242,39 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A rotation that somebody asked for, or that was due."""
+
+    rotation: Rotation
+    why: str
+    """``start``, ``now``, ``undo``, ``compromised``, or ``due`` where nobody asked."""
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """An operator's word that a replica is gone, so that nothing waits for it."""
+
+    place: str
+    until: datetime
+    reason: str
+    declared_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """What the journal remembers: acts, and where a certificate was first seen."""
+    """What the journal remembers: acts and intents, and since when a certificate is seen where."""
 
     acts: tuple[Act, ...] = ()
     """Oldest first."""
-    first_seen: Mapping[tuple[ServerName, str, Fingerprint], datetime] = field(default_factory=dict)
+    first_seen: Mapping[SeenAt, datetime] = field(default_factory=dict)
     """By server, place (endpoint or replica URL) and fingerprint."""
+    since: Mapping[SeenAt, datetime] = field(default_factory=dict)
+    """The same, and only where every look since then found it: what was missing once begins anew."""
+    intent: Intent | None = None
+    """The rotation that was begun and has not come to its end."""
+    dead: tuple[Dead, ...] = ()
+    """Replicas that were declared dead, also those for which that has ended."""
     readable: bool = True
     """False where the journal could not be read: then "never enabled here" cannot be said."""
 
@@ -230,6 +283,15 @@ class History:
         for act in self.acts:
             if (act.what, act.server) == ("withdraw", server) and not act.failed:
                 yield act.fingerprint, act.done_at
+
+    def last_of(self, what: str, server: ServerName) -> Act | None:
+        """The latest act of that kind at a server that came to its end."""
+        found = [act for act in self.acts if (act.what, act.server) == (what, server) and not act.failed]
+        return found[-1] if found else None
+
+    def is_dead(self, place: str, now: datetime) -> bool:
+        """True if an operator's word that the replica is gone still holds."""
+        return any(one.place == place and now < one.until for one in self.dead)
 
     def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
         """The latest act of that kind on that certificate."""
@@ -297,6 +359,10 @@ class View:
     def snapshot(self, server: ServerName) -> SnapshotSighting | None:
         """What that server's transport decides by; None where it has none, or none we can see."""
         return next(self._of(SnapshotSighting, server), None)
+
+    def rehearsals(self, server: ServerName) -> tuple[RehearsalSighting, ...]:
+        """What that server's peers said to a certificate that it does not present yet."""
+        return tuple(self._of(RehearsalSighting, server))
 
     def _of(self, kind: type[_AnySighting], server: ServerName) -> Iterator[_AnySighting]:
         return (look for look in self.latest.get(server, {}).values() if isinstance(look, kind))

@@ -1,0 +1,14 @@
+"""
+What a rotation needs of this site's transport: whom to ask beforehand, and who has to be told afterwards.
+"""
+
+from __future__ import annotations
+
+from mailtrust.agent.rehearse import rehearse_with_everybody
+from mailtrust.agent.rotate import Hands
+from mailtrust.agent.site import Site
+
+
+def hands(site: Site) -> Hands:  # noqa: ARG001
+    """The hub needs no telling: it presents what is current from its next session on."""
+    return Hands(rehearse=rehearse_with_everybody)
