@@ -158,6 +158,16 @@ def test_a_host_restored_from_an_image_presents_what_was_withdrawn() -> None:
     assert told(found) == ("ours-old-process", Owner.HERE, None)
 
 
+def test_a_store_that_is_older_than_what_this_host_did_is_not_mended_by_a_restart() -> None:
+    gone = {OLD.fingerprint: NOON - minutes(60)}
+    store = a_store(installed(OLD, Slot.CURRENT, arrived_at=NOON - minutes(99999)))
+    looks = at(OURS, server=HUB1, withdrawn=gone, published_at=NOON - minutes(90))
+    found = asked(view_of(store, our_wire(OLD), *looks), waits(BARE))
+
+    assert told(found) == ("ours-restored", Owner.HERE, "mailtrust new")
+    assert said(found.conclusion.otherwise) == "else.restart-brings-nothing"
+
+
 def test_nothing_but_garbage_stands_for_us() -> None:
     history = History((enabled(OURS),))
     found = asked(view_of(*at(server=HUB1, unparsable=(garbage(),)), history=history), waits(REFUSED))

@@ -8,7 +8,7 @@ one that lacks it is suspected; and where all have it, what is left is the peer'
 from __future__ import annotations
 
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_WRITTEN
+from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_WRITTEN, RESTORED_IMAGE
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Finding, when
 from mailtrust.core.model.server import ServerName
@@ -131,6 +131,9 @@ def _not_published(facts: Facts) -> Conclusion | None:
     case, leaf = facts.ours, facts.shown
     if leaf is None or not case.readable or case.publishing(leaf.pin):
         return None
+    restored = _restored(facts, leaf)
+    if restored is not None:
+        return restored
     missing = facts.finding(facts.here, catalog.CERTIFICATE_MISSING)
     current = case.current
     replaced = current is not None and current.certificate.pin != leaf.pin
@@ -149,6 +152,21 @@ def _not_published(facts: Facts) -> Conclusion | None:
         "ours-foreign", _THEY, Owner.HERE, facts.say("why.ours-foreign", fingerprint=short(leaf.fingerprint)),
         facts.say("act.ours-foreign"), "mailtrust list", finding, (facts.here, leaf),
         otherwise=facts.say("else.make-no-other"),
+    )  # fmt: skip
+
+
+def _restored(facts: Facts, leaf: Certificate) -> Conclusion | None:
+    """The store itself is older than what this host did: a restart would bring nothing."""
+    finding = facts.finding(
+        facts.here, catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT, leaf=leaf
+    )
+    if finding is None or finding.cause != RESTORED_IMAGE:
+        return None
+    values = {"fingerprint": short(leaf.fingerprint)}
+    return Conclusion(
+        "ours-restored", _THEY, Owner.HERE, facts.say("why.ours-restored", **values),
+        facts.say("act.ours-restored"), finding.action, finding, (facts.here, leaf),
+        otherwise=facts.say("else.restart-brings-nothing"),
     )  # fmt: skip
 
 
