@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailtrust.core.model.replication import Stamp
-from mailtrust.core.model.sighting import Act, History, Slot
+from mailtrust.core.model.sighting import Act, History, Slot, WireFailure
 from mailtrust.core.policy import Policy
 from mailtrust.core.why import Direction, Owner, Why
 from tests.core.why.both_sides import (
@@ -53,7 +53,9 @@ def nothing_of_ours(*more: object) -> list[object]:
 
 
 def a_dead_wire_of_ours() -> object:
-    return replace(a_dead_wire(), endpoint=our_wire().endpoint)  # type: ignore[union-attr,call-arg]
+    """Our hub without a certificate: it runs, and offers no TLS."""
+    dead = a_dead_wire(WireFailure.NOT_OFFERED)
+    return replace(dead, endpoint=our_wire().endpoint)  # type: ignore[union-attr,call-arg]
 
 
 def told(found: Why) -> tuple[str, Owner, str | None]:
@@ -74,7 +76,7 @@ def test_made_and_never_enabled() -> None:
     found = asked(view_of(store, *nothing_of_ours()), waits(ANONYMOUS))
 
     assert told(found) == ("ours-not-enabled", Owner.HERE, f"mailtrust enable {OURS.fingerprint[:12]}")
-    assert [copy.there for copy in found.copies] == [True, None, False, False, False]
+    assert [copy.there for copy in found.copies] == [True, False, False, False, False]
     assert {one.cause for one in found.ruled_out} >= {"no-certificate", "not-written", "overdue"}
 
 

@@ -12,6 +12,7 @@ from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import Act, History, WireFailure
 from mailtrust.core.why import Column, Direction, Owner
 from tests.core.why.both_sides import (
+    HERE,
     HOP,
     OLD,
     OURS,
@@ -126,6 +127,25 @@ def test_what_waits_for_something_else(waiting: object, code: str, owner: Owner)
 
     assert (found.conclusion.code, found.conclusion.owner) == (code, owner)
     assert (found.conclusion.direction, found.ruled_out) == (Direction.ELSEWHERE, ())
+
+
+def test_nothing_goes_while_our_own_hub_does_not_run() -> None:
+    """Whatever the peer said while it ran: first somebody has to send."""
+    down = replace(a_dead_wire(), endpoint=HERE)
+    found = asked(view_of(down), waits(REFUSED))
+
+    assert (found.conclusion.code, found.conclusion.owner) == ("ours-down", Owner.HERE)
+    assert (found.conclusion.command, found.conclusion.finding is not None) == ("mailtrust hub", True)
+    assert asked(view_of(down), waits(REFUSED), restart="").conclusion.command is None
+
+
+def test_a_listener_that_cannot_be_called_from_here_is_no_proof_that_nothing_runs() -> None:
+    silent = replace(a_dead_wire(), endpoint=HERE, phase="banner")
+    down = replace(a_dead_wire(), endpoint=HERE)
+
+    assert asked(view_of(silent), waits(REFUSED)).conclusion.code != "ours-down"
+    assert asked(view_of(down), waits(REFUSED), one_process=False).conclusion.code != "ours-down"
+    assert asked(view_of(down)).conclusion.code != "ours-down", "no mail waits"
 
 
 def test_what_is_over_goes_with_the_next_try_even_where_nobody_says_when() -> None:
