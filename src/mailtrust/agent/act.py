@@ -83,6 +83,7 @@ async def perform(site: Site, action: Action) -> None:
             return
         case Publish(fingerprint=fingerprint, replica=replica):
             await _publish(site, fingerprint, replica)
+            _record(site, Act("publish", action.server, fingerprint, clock.now(), _place(site, replica)))
         case Present(fingerprint=fingerprint):
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
@@ -130,7 +131,7 @@ async def enable(
     arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
-            await perform(site, step.action)
+            await _perform_for_enable(site, step.action)
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
             await perform(site, Present(site.server, fingerprint))
@@ -175,7 +176,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         for action in todo:
             if isinstance(action, Publish):
                 _record_begun(site, action.fingerprint)
-            await perform(site, action)
+            await _perform_for_enable(site, action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
         done += todo
@@ -233,16 +234,30 @@ async def install(site: Site, *, successor: bool = False) -> Installed:
 
 async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) -> None:
     held = next(one for one in site.store.installed() if one.certificate.fingerprint == fingerprint)
-    place = replica or site.directory.primary.url
+    await site.directory.publish(
+        site.server, held.certificate.der, clock.now(), replica_url=replica,
+        listeners=site.config.server.listeners,
+    )  # fmt: skip
+
+
+async def _perform_for_enable(site: Site, action: Action) -> None:
+    """
+    As `perform`; why it failed is remembered of the `enable` that it is part of.
+
+    Not of every publication: whoever could not publish a successor was not asked to present it.
+    """
     try:
-        await site.directory.publish(
-            site.server, held.certificate.der, clock.now(), replica_url=replica,
-            listeners=site.config.server.listeners,
-        )  # fmt: skip
+        await perform(site, action)
     except DirectoryUnavailable as error:
-        failed = Act("enable", site.server, fingerprint, clock.now(), place, failed=error.message)
-        _record(site, failed)
+        if isinstance(action, Publish):
+            place = _place(site, action.replica)
+            failed = Act("enable", site.server, action.fingerprint, clock.now(), place, failed=error.message)
+            _record(site, failed)
         raise
+
+
+def _place(site: Site, replica: str | None) -> str:
+    return replica or site.directory.primary.url
 
 
 def _unwritable(site: Site, view: View, rotation: Rotation) -> str:
