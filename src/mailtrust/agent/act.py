@@ -21,6 +21,7 @@ from mailtrust.agent.look import OWN, Assessment, assess, look
 from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
 from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.site import Site
+from mailtrust.agent.writer import writing
 from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import Config
 from mailtrust.core.checks import cases
@@ -83,7 +84,6 @@ async def perform(site: Site, action: Action) -> None:
             return
         case Publish(fingerprint=fingerprint, replica=replica):
             await _publish(site, fingerprint, replica)
-            _record(site, Act("publish", action.server, fingerprint, clock.now(), _place(site, replica)))
         case Present(fingerprint=fingerprint):
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
@@ -99,6 +99,23 @@ async def perform(site: Site, action: Action) -> None:
             await asyncio.to_thread(_restrict, file)
         case _:
             assert_never(action)
+
+
+async def _alone(site: Site, what: str, action: Action) -> None:
+    """
+    As `perform`, while nobody else acts; why a publication failed is remembered of the `enable`.
+
+    Not of every publication: whoever could not publish a successor was not asked to present it.
+    """
+    async with writing(site.store.folder, what, clock.now()):
+        try:
+            await perform(site, action)
+        except DirectoryUnavailable as error:
+            if isinstance(action, Publish):
+                place = action.replica or site.directory.primary.url
+                why = error.message
+                _record(site, Act("enable", site.server, action.fingerprint, clock.now(), place, failed=why))
+            raise
 
 
 async def enable(
@@ -125,16 +142,18 @@ async def enable(
     if step.phase is Phase.DONE or (wait is None and is_settled(held, step)):
         return Enabled(held, step, changed=False, unread=_unread(view, site), view=view)
     _record_begun(site, fingerprint)
+    if (under_way := view.history.intent) is not None and under_way.rotation.new != fingerprint:
+        site.journal.end(under_way.rotation, "superseded", clock.now())
     deadline = clock.now() + (wait or timedelta(0))
     lacking: tuple[str, ...] = ()
     arrivals = Arrivals(site.server, held.certificate, site.journal)
     arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
-            await _perform_for_enable(site, step.action)
+            await _alone(site, "enable", step.action)
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
-            await perform(site, Present(site.server, fingerprint))
+            await _alone(site, "enable", Present(site.server, fingerprint))
         elif step.phase is not Phase.SPREAD or clock.now() >= deadline:
             break
         else:
@@ -176,7 +195,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         for action in todo:
             if isinstance(action, Publish):
                 _record_begun(site, action.fingerprint)
-            await _perform_for_enable(site, action)
+            await _alone(site, "fix", action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
         done += todo
@@ -195,7 +214,7 @@ async def withdraw(site: Site, value: Withdraw, *, dry_run: bool = False) -> tup
         refuse_to_withdraw(value.fingerprint, view, site.server)
         unseen = tuple(wire.place for wire in view.wires(site.server) if wire.found is None)
     if not dry_run:
-        await perform(site, value)
+        await _alone(site, "withdraw", value)
     return unseen
 
 
@@ -238,26 +257,6 @@ async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) ->
         site.server, held.certificate.der, clock.now(), replica_url=replica,
         listeners=site.config.server.listeners,
     )  # fmt: skip
-
-
-async def _perform_for_enable(site: Site, action: Action) -> None:
-    """
-    As `perform`; why it failed is remembered of the `enable` that it is part of.
-
-    Not of every publication: whoever could not publish a successor was not asked to present it.
-    """
-    try:
-        await perform(site, action)
-    except DirectoryUnavailable as error:
-        if isinstance(action, Publish):
-            place = _place(site, action.replica)
-            failed = Act("enable", site.server, action.fingerprint, clock.now(), place, failed=error.message)
-            _record(site, failed)
-        raise
-
-
-def _place(site: Site, replica: str | None) -> str:
-    return replica or site.directory.primary.url
 
 
 def _unwritable(site: Site, view: View, rotation: Rotation) -> str:

@@ -25,7 +25,7 @@ from mailtrust.agent.writer import writing
 from mailtrust.core import succession
 from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Said
-from mailtrust.core.model.plan import Action, Phase, Plan, Present, Rehearse, Rotation
+from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Rehearse, Rotation
 from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, Sighting, View
 from mailtrust.core.rotation import checklist, plan
 from mailtrust.core.succession import Course, course, pace_of
@@ -90,7 +90,7 @@ async def _do(site: Site, hands: Hands, found: Course, view: View) -> Stepped:
     put_on_record(site, found)
     if isinstance(action, Rehearse):
         done.append(action)
-        view = view.see(await hands.rehearse(site, view, action.fingerprint) if hands.rehearse else ())
+        view = view.see(await _rehearsed(site, hands, view, action.fingerprint))
         rotation = found.plan.rotation
         again = plan(rotation, view, pace_of(found.why, site.policy), clock.now())
         found = Course(found.why, again, found.begins)
@@ -103,9 +103,20 @@ async def _do(site: Site, hands: Hands, found: Course, view: View) -> Stepped:
     return Stepped(found, tuple(done), view=view)
 
 
+async def _rehearsed(
+    site: Site, hands: Hands, view: View, fingerprint: Fingerprint
+) -> tuple[RehearsalSighting, ...]:
+    found = await hands.rehearse(site, view, fingerprint) if hands.rehearse else ()
+    # That there is nobody to ask is an answer, too.
+    return found or (RehearsalSighting(site.server, "", fingerprint, None, clock.now()),)
+
+
 async def perform(site: Site, hands: Hands, action: Action) -> None:
-    """As `act.perform`; and what is to be presented is handed to the transport."""
+    """As `act.perform`, on record; and what is to be presented is handed to the transport."""
     await act.perform(site, action)
+    if isinstance(action, Publish):
+        place = action.replica or site.directory.primary.url
+        site.journal.record_act(Act("publish", site.server, action.fingerprint, clock.now(), place))
     if isinstance(action, Present) and hands.present is not None:
         await hands.present(site)
 
@@ -158,6 +169,11 @@ def aim(site: Site, view: View, why: str) -> Rotation:
             hint="make one and enable it first: mailtrust new, then mailtrust enable",
         )
     under_way = view.history.intent
+    if why == "undo" and under_way is not None and under_way.why == "undo":
+        raise Refused(
+            f"{site.server} is on its way back to {short(under_way.rotation.new)} already",
+            hint="mailtrust rotate status shows what it waits for",
+        )
     if why == "undo":
         found = succession.undo(site.server, view)
         if found is None:
@@ -203,6 +219,55 @@ async def compromise(site: Site, hands: Hands) -> tuple[Intent, Stepped]:
             site.journal.record_act(Act("withdraw", site.server, leaf, clock.now()))
     stepped = await run(site, hands, until=Phase.FADE)
     return intent, stepped
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What a switch came to."""
+
+    view: View = field(repr=False)
+    still_old: tuple[str, ...] = ()
+    """The listeners that do not present it, or could not be looked at."""
+
+    @property
+    def presented(self) -> bool:
+        """True if every listener presents it."""
+        return not self.still_old
+
+
+async def switch(site: Site, hands: Hands, *, force: bool = False, patience: timedelta) -> Switched:
+    """
+    Present what the rotation on record leads to, and look until every listener does, at most *patience*.
+
+    With *force* also where it is not known everywhere yet.
+    Raises: as `step`.
+    """
+    async with writing(site.store.folder, "rotate now", clock.now()):
+        view, _ = await look(site, OWN)
+        intent = view.history.intent
+        if intent is None:
+            return Switched(view)
+        found = plan(intent.rotation, view, pace_of(intent.why, site.policy), clock.now())
+        if isinstance(found.action, Publish):
+            await perform(site, hands, found.action)
+        if force or isinstance(found.action, Present):
+            await perform(site, hands, Present(site.server, intent.rotation.new))
+    deadline = clock.now() + patience
+    while True:
+        view, _ = await look(site, OWN)
+        current = view.current(site.server)
+        pin = current.certificate.pin if current else None
+        old = tuple(
+            one.place for one in view.wires(site.server) if all(pin != leaf.pin for leaf in one.found or ())
+        )
+        if not old or clock.now() >= deadline:
+            remember(site, view)
+            return Switched(view, old)
+
+
+def known(site: Site, view: View) -> tuple[Fingerprint, ...]:
+    """Everything that this server has or publishes, in alphabetical order."""
+    return tuple(sorted(succession.compromised(site.server, view, Fingerprint("")).old))
 
 
 async def run(

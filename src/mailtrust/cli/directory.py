@@ -17,7 +17,7 @@ from mailtrust.agent.refusals import refuse_authority
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.formats import holds_key
-from mailtrust.cli import directory_check, directory_pull
+from mailtrust.cli import directory_check, directory_dead, directory_pull
 from mailtrust.cli.files import read_file
 from mailtrust.cli.frame import (
     DryRunOption,
@@ -183,6 +183,7 @@ def put(
 
 app.command("check", epilog=directory_check.EXAMPLE)(directory_check.check)
 app.command("pull", epilog=directory_pull.EXAMPLE)(directory_pull.pull_entries)
+app.command("dead", epilog=directory_dead.EXAMPLE)(directory_dead.declare_dead)
 
 
 def _described(value: bytes) -> str:

@@ -49,6 +49,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
     )),
     ("Trust", (
         Word("enable", "enable", "Publish a certificate, then present it."),
+        Word("rotate", "rotate", "Move to the next certificate without one rejected session."),
         Word("withdraw", "withdraw", "Take a certificate out of the directory, for good."),
         Word("status", "status", "The copies side by side: installed, presented, published."),
         Word("check", "check", "What is wrong, causes first; a monitoring plugin."),
