@@ -8,13 +8,15 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from mailtrust.agent.journal import Entry, Journal
+from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.store import Store
+from mailtrust.config import load
 from mailtrust.core.model.sighting import Slot
 from tests.loopback import PATIENCE
 
@@ -37,7 +39,7 @@ class ServiceManager:
 
     async def hears(self, line: str, times: int = 1) -> None:
         """Until it was told that, so many times in all."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONG):
             while self.heard.count(line) < times:
                 self._news.clear()
                 await self._news.wait()
@@ -62,7 +64,7 @@ class RunningAgent:
 
     async def ends(self) -> int:
         """Its exit code."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONG):
             return await self.process.wait()
 
     async def stop(self) -> int:
@@ -131,6 +133,10 @@ class Server:
         for one in Store(self.store).installed():
             held.setdefault(one.slot, []).append(one.certificate.fingerprint)
         return held
+
+    def site(self) -> AbstractAsyncContextManager[Site]:
+        """Opened here, beside whatever process has it open."""
+        return open_site(load(self.config, {}, default_name=str))
 
     def url(self, name: str) -> str:
         return f"sqlite://{self.folder / name}.db"
