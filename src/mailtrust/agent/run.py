@@ -135,7 +135,7 @@ class Agent:
         ending = asyncio.Event()
         async with AsyncExitStack() as opened:
             sites = [await opened.enter_async_context(open_site(one)) for one in configs.values()]
-            turning = _Turning(sites, self._telling)
+            turning = Turning(sites, self._telling)
             beat = min(LONGEST_BEAT, (self._telling.manager.watchdog or LONGEST_BEAT * 3) / 3)
             servers = [asyncio.create_task(self._server(one, turning, ending, beat)) for one in sites]
             try:
@@ -147,7 +147,7 @@ class Agent:
                 await asyncio.gather(*servers)
         return following
 
-    async def _server(self, site: Site, turning: _Turning, ending: asyncio.Event, beat: timedelta) -> None:
+    async def _server(self, site: Site, turning: Turning, ending: asyncio.Event, beat: timedelta) -> None:
         turned = partial(turning.turned, site)
         work = partial(tend, site, hands(site), ending, turned, beat)
 
@@ -191,7 +191,7 @@ class Agent:
                 Journal(kept.server.store).record_raised(raised, clock.now())
 
 
-class _Turning:
+class Turning:
     """Whether every server's loop goes round; and what it tells."""
 
     def __init__(self, sites: Iterable[Site], telling: Telling) -> None:

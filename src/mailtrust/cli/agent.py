@@ -28,7 +28,6 @@ from mailtrust.texts import Texts
 app = application()
 
 AGENT_SCHEMA, ENTRY_SCHEMA = "mailtrust.agent/1", "mailtrust.agent-entry/1"
-UNITS = ("mailtrust-agent.service", "mailtrust-agent@.service")
 
 
 @app.command(epilog="Example: mailtrust agent --config-dir /etc/mailtrust/servers.d")
@@ -146,8 +145,8 @@ def _read(here: Session) -> Config | MailtrustError:
 
 
 def _print_units(*, json_output: bool) -> None:
-    shelf = files("mailtrust") / "systemd"
-    units = {name: (shelf / name).read_text(encoding="utf-8") for name in UNITS}
+    found = sorted((files("mailtrust") / "systemd").iterdir(), key=lambda one: one.name)
+    units = {one.name: one.read_text(encoding="utf-8") for one in found if one.name.startswith("mailtrust-")}
     if json_output:
         emit({"schema": AGENT_SCHEMA, "units": units})
         return
