@@ -30,7 +30,7 @@ from mailtrust.directory.replicate import replicate_once
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, Refused
 from tests.agent.agents import Server, ServiceManager, actions, raised
-from tests.make import HUB1, NOON, minutes
+from tests.make import HUB1, HUB2, NOON, minutes
 
 SOON = timedelta(milliseconds=10)
 
@@ -255,6 +255,27 @@ async def test_a_command_wakes_it(server: Server) -> None:
             await attending
 
     assert len(rounds) > count
+
+
+async def test_what_only_a_look_at_everybody_tells_stays_open_between_two_of_them(server: Server) -> None:
+    """A key that another server publishes as well; most rounds read our own entry alone."""
+    server.configure(agent="")
+    async with server.site() as site:
+        made = await act.install(site)
+        await act.enable(site, made.certificate.fingerprint)
+        await site.directory.publish(HUB2, made.certificate.der, clock.now())
+        await replicate_once(site.directory, clock.now())
+        tending = Tending(site, Hands(), asyncio.Event(), lambda _: None)
+        await tending.round()
+        await tending.round()
+        opened = [one.event.code for one in site.journal.open_findings() if one.event]
+        await site.directory.withdraw(HUB2, made.certificate.fingerprint, clock.now())
+        await replicate_once(site.directory, clock.now())
+        await Tending(site, Hands(), asyncio.Event(), lambda _: None).round()
+        afterwards = [one.event.code for one in site.journal.open_findings() if one.event]
+
+    assert 12107 in opened
+    assert 12107 not in afterwards
 
 
 def test_a_round_ends_with_when_to_look_again() -> None:

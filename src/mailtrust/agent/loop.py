@@ -19,7 +19,7 @@ from mailtrust import clock
 from mailtrust.agent import rotate
 from mailtrust.agent.clocks import Clocks
 from mailtrust.agent.journal_rows import planned
-from mailtrust.agent.look import assess, judged
+from mailtrust.agent.look import ALONE, OWN, Assessment, assess, judged
 from mailtrust.agent.mend import enrol, mend
 from mailtrust.agent.rotate import Hands, Stepped
 from mailtrust.agent.site import Site
@@ -37,6 +37,8 @@ from mailtrust.transports.base import Raised
 
 _MOST_STEPS = 50
 """A round that does not end by itself ends then: a checklist has eight lines."""
+_EVERYBODY_EVERY = timedelta(minutes=15)
+"""What concerns others as well (a shared key) is judged so often: the whole directory is read for it."""
 _TELL_AGAIN_AFTER = timedelta(minutes=15)
 _FIRST_PAUSE = timedelta(seconds=1)
 
@@ -83,6 +85,7 @@ class Tending:
     beat: timedelta = timedelta(seconds=10)
     clocks: Clocks = field(default_factory=Clocks)
     wake: Wake = field(default_factory=Wake)
+    _knew_everybody: float = float("-inf")
     _told: object = None
     _presented: tuple[Fingerprint | None, float] = (None, 0.0)
     """What the transport was told last to present, and when."""
@@ -141,7 +144,7 @@ class Tending:
         """What may be mended unasked; by the look of a step that did nothing, or by one of its own."""
         site = self.site
         try:
-            seen = judged(site, idle.view, (site.server,)) if idle is not None else await assess(site)
+            seen = await self._assessed(idle)
             self.turned(None)
             mended = await mend(site, seen)
         except MailtrustError as error:
@@ -149,6 +152,16 @@ class Tending:
         except Exception as fault:  # noqa: BLE001  # as above
             return (), [self._failed(told_fault("the agent met a fault", fault))]
         return mended.done, [self._failed(sentence(error)) for error in mended.failed]
+
+    async def _assessed(self, idle: Stepped | None) -> Assessment:
+        """By everybody's entries now and then, and by our own else."""
+        now = asyncio.get_running_loop().time()
+        if now - self._knew_everybody > _EVERYBODY_EVERY.total_seconds():
+            self._knew_everybody = now
+            return await assess(self.site, OWN)
+        if idle is not None:
+            return judged(self.site, idle.view, (self.site.server,), alone=True)
+        return await assess(self.site, ALONE)
 
     async def _present_again(self, stepped: Stepped) -> None:
         """

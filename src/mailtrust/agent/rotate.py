@@ -19,7 +19,7 @@ from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.journal_rows import Entry
 from mailtrust.agent.journal_rows import planned as entry_of_plan
-from mailtrust.agent.look import OWN, look
+from mailtrust.agent.look import ALONE, OWN, look
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
 from mailtrust.core import succession
@@ -69,7 +69,7 @@ async def step(site: Site, hands: Hands) -> Stepped:
     Raises: Refused where somebody else is at it; DirectoryUnavailable, StoreUnavailable where the act failed.
     """
     async with writing(site.store.folder, "rotate", clock.now()):
-        view, _ = await look(site, OWN)
+        view, _ = await look(site, ALONE)
         remember(site, view)
         now = clock.now()
         ended = succession.outcome(site.server, view, site.policy, now)
@@ -90,6 +90,8 @@ async def _do(site: Site, hands: Hands, found: Course, view: View) -> Stepped:
     put_on_record(site, found)
     if isinstance(action, Rehearse):
         done.append(action)
+        # Whom to ask, the directory says: only now everybody's entry is of interest.
+        view, _ = await look(site, OWN)
         view = view.see(await _rehearsed(site, hands, view, action.fingerprint))
         rotation = found.plan.rotation
         again = plan(rotation, view, pace_of(found.why, site.policy), clock.now())
