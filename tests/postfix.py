@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.loopback import LOOPBACK, PATIENCE, free_port
@@ -262,6 +263,12 @@ def chain_pem(name: str, *, key: str = "a", kind: str = "p256", **options: objec
     )
     leaf = an_x509(name, key=key, kind=kind, **options)  # type: ignore[arg-type]
     return (private + leaf.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+def leaf_of(chain: str) -> bytes:
+    """The first certificate (DER) of a chain file."""
+    begins = chain.index("-----BEGIN CERTIFICATE")
+    return x509.load_pem_x509_certificate(chain[begins:].encode()).public_bytes(serialization.Encoding.DER)
 
 
 @contextmanager

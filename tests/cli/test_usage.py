@@ -22,7 +22,7 @@ def snapshot(desk: Desk) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(set(WORDS) - {"audit", "lab", "hub", "directory", "postfix"}))
+@pytest.mark.parametrize("name", sorted(set(WORDS) - {"audit", "lab", "hub", "directory", "postfix", "exim"}))
 def test_every_command_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
     said = desk.must(name, "--help").out
 
@@ -41,11 +41,22 @@ def test_every_command_of_directory_has_help_with_an_example(desk: Desk, name: s
     assert f"Example: mailtrust directory {name}" in desk.must("directory", name, "--help").out
 
 
-@pytest.mark.parametrize("name", ["setup", "compile", "check", "undo"])
-def test_every_command_of_postfix_has_help_with_an_example_and_json(desk: Desk, name: str) -> None:
-    said = desk.must("postfix", name, "--help").out
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("postfix", "setup"),
+        ("postfix", "compile"),
+        ("postfix", "check"),
+        ("postfix", "undo"),
+        ("exim", "compile"),
+    ],
+)
+def test_every_command_of_a_transport_has_help_with_an_example_and_json(
+    desk: Desk, words: tuple[str, str]
+) -> None:
+    said = desk.must(*words, "--help").out
 
-    assert f"Example: mailtrust postfix {name}" in said
+    assert f"Example: mailtrust {' '.join(words)}" in said
     assert "--json" in said
 
 

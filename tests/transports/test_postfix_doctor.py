@@ -313,3 +313,28 @@ def test_listeners_that_decide_by_certificates_elsewhere_are_judged_too(desk: Po
 
     assert {(12131, None), (12132, "mynetworks"), (12133, None)} <= set(found)
     assert (12132, "open") not in found
+
+
+def test_what_is_said_to_be_typed_mends_a_chain_file(desk: PostfixDesk) -> None:
+    made = desk.typed("new", "--json").json["fingerprint"]
+    desk.typed("enable", made, "--yes")
+    (desk.one.tables / "chain.pem").write_text(LEAF + KEY)
+    [finding] = desk.type("check", "--json").json["findings"]
+    assert (
+        finding["action"] == f"mailtrust export {made[:12]} --with-key --output {desk.one.tables}/chain.pem"
+    )
+
+    assert desk.typed(*finding["action"].split()[1:], "--yes").code == 0
+
+    assert desk.findings() == []
+
+
+def test_setup_says_how_to_put_the_chain_file_there(desk: PostfixDesk) -> None:
+    desk.must("undo", "--yes")
+    (desk.one.tables / "chain.pem").unlink()
+
+    steps = [one["type"] for one in desk.must("setup", "--yes", "--json").json["next"]]
+
+    words = f"export CERTIFICATE --with-key --output {desk.one.tables}/chain.pem"
+    assert [one.partition("mailtrust.toml ")[2] for one in steps[:3]] == ["postfix compile", "new", words]
+    assert steps[-1] == f"DOMAIN hub:{NEXT_HOP}"

@@ -27,6 +27,7 @@ from mailtrust.transports.postfix.doctor.restrictions import LISTS, Client, Outc
 from mailtrust.transports.postfix.master_cf import entries
 from mailtrust.transports.postfix.ours import Wanted
 
+_FIRST = (3, 4)
 _TASTE = ("syslog_name", "smtpd_tls_loglevel", "smtp_tls_loglevel", LISTS[0])
 """What a service may have as it likes; the restrictions are judged by what they come to."""
 
@@ -86,6 +87,17 @@ def planned(instance: Configuration, services: Sequence[Wanted]) -> Change:
             _refuse_other(instance, service, "it was edited by hand")
         return Change(file, before, before)
     return Change(file, before, with_block(before, ours))
+
+
+def refuse_old(instance: Configuration) -> None:
+    """Raises: Refused for a Postfix that would pass over our settings in silence, and offer no TLS."""
+    version = instance.parameters.get("mail_version", "")
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) < _FIRST:
+        raise Refused(
+            f"this is Postfix {version}: it does not know smtpd_tls_chain_files",
+            hint="direct trust needs Postfix 3.4 or later",
+        )
 
 
 def taken_back(folder: Path) -> Change:
@@ -165,12 +177,17 @@ def _prove(change: Change, instance: Configuration, ours: frozenset[str]) -> Non
 
 def _refuse_other(instance: Configuration, service: Wanted, who: str) -> None:
     there = instance.service(service.key)
+    if there is None:
+        raise Refused(
+            f"our lines in {instance.folder / 'master.cf'} were edited by hand, and lack {service.key}",
+            hint="`mailtrust postfix undo` takes them back and keeps what was edited; then set up again",
+        )
     differing = sorted(
         name
         for name, value in service.options.items()
-        if name not in _TASTE and (there is None or _words(instance.setting(there, name)) != _words(value))
+        if name not in _TASTE and _words(instance.setting(there, name)) != _words(value)
     )
-    if there is not None and there.receives and not _is_closed(instance, there):
+    if there.receives and not _is_closed(instance, there):
         differing.append(LISTS[0])
     if differing:
         raise Refused(

@@ -46,9 +46,11 @@ def look(
     places: Places,
     now: datetime,
     certificates: Mapping[Pin, tuple[tuple[ServerName, Certificate], ...]],
+    current: str = "",
 ) -> Seen:
     """
-    Everything that the doctor judges by; *certificates* are what the directory knows.
+    Everything that the doctor judges by; *certificates* are what the directory knows, *current* what is
+    presented here.
 
     Raises: TransportUnavailable where the instance itself cannot be read.
     """
@@ -63,6 +65,7 @@ def look(
     seen = Seen(
         server, endpoints, instance, places, now, _addresses(hosts), tables,
         routes=found.routes, every_route=not found.notes, certificates=certificates,
+        current=current,
     )  # fmt: skip
     chains = {path: chain_file(Path(path)) for path in chain_files(seen)}
     unseen = (one.why for one in tables.values() if one.rows is None and not (one.missing or one.damaged))
