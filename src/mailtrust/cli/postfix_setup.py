@@ -21,7 +21,14 @@ from mailtrust.config import Config
 from mailtrust.errors import BadConfiguration, TransportUnavailable
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.block import written
-from mailtrust.transports.postfix.change import Change, apply, planned, refuse_deaf, refuse_old
+from mailtrust.transports.postfix.change import (
+    Change,
+    apply,
+    is_for_this_host_alone,
+    planned,
+    refuse_deaf,
+    refuse_old,
+)
 from mailtrust.transports.postfix.configuration import Configuration
 from mailtrust.transports.postfix.ours import HUB, Wanted, all_wanted
 
@@ -67,10 +74,13 @@ def setup(
         _tell(change, steps, json_output=json_output, done=False)
         return
     refuse_deaf(seen, config.server.listeners)
+    for endpoint in config.server.listeners:
+        if is_for_this_host_alone(endpoint):
+            caution(f"{endpoint} is an address of loopback: no other host can come there")
     if not json_output:
         say(change.diff().rstrip("\n"))
     confirm(f"Write this to {change.file}?", yes=yes)
-    apply(change, seen, (one.key for one in services))
+    apply(change, seen)
     _tell(change, steps, json_output=json_output, done=True)
 
 

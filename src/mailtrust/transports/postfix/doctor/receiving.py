@@ -137,6 +137,11 @@ def _why_not_the_certificate(seen: Seen, receiver: Receiver) -> tuple[str, tuple
     return None
 
 
+def lets_neighbours_in(seen: Seen) -> bool:
+    """True if a listener lets in whoever comes from mynetworks: then the peers' addresses matter."""
+    return any(_gains(seen, one, _NEIGHBOUR) for one in seen.receivers())
+
+
 def _gains(seen: Seen, receiver: Receiver, client: Client) -> bool:
     """True if *client* is let in where a stranger is not."""
     return any(
