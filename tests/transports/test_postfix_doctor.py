@@ -102,6 +102,17 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         ),
         [(12132, "open")],
     ),
+    "everything at once, as on a public port": (
+        lambda desk: (
+            desk.edit(CLIENTS, "smtpd_client_restrictions = permit,"),
+            desk.edit(
+                "permit_tls_clientcerts,defer",
+                "permit_mynetworks,permit_tls_clientcerts,reject_unauth_destination",
+            ),
+            desk.edit("-o mynetworks=", "-o mynetworks=127.0.0.0/8"),
+        ),
+        [(12132, "open"), (12132, "mynetworks"), (12133, None)],
+    ),
     "no peer is let in": (edit(CLIENTS, "smtpd_client_restrictions ="), [(12132, "no-rule")]),
     "asked before TLS": (edit("smtpd_delay_reject=yes", "smtpd_delay_reject=no"), [(12132, "too-early")]),
     "reject_unauth_destination alone": (

@@ -206,11 +206,12 @@ def _refuse_other(instance: Configuration, service: Wanted, who: str) -> None:
     if there.receives and not _is_closed(instance, there):
         differing.append(LISTS[0])
     if differing:
+        elsewhere = "; or name another place in server.listeners" if there.receives else ""
         raise Refused(
             f"{service.key} is in {instance.folder / 'master.cf'}, {who}, and differs from what "
             f"direct trust needs in {', '.join(differing)}",
             hint="`mailtrust postfix check` judges it as it is; `mailtrust postfix undo` takes back what is "
-            "ours; `mailtrust postfix setup --print` shows what it would be",
+            f"ours; `mailtrust postfix setup --print` shows what it would be{elsewhere}",
         )
 
 
