@@ -35,8 +35,9 @@ from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import a_key, an_x509
 from tests.programs import needs, program
 
+PROGRAMS = ("postconf", "/usr/lib/postfix/postfix-lmdb.so")
 MARKS = [
-    needs("postconf", "/usr/lib/postfix/postfix-lmdb.so"),
+    needs(*PROGRAMS),
     pytest.mark.skipif(os.geteuid() != 0, reason="Postfix's master starts as root only"),
 ]
 """For `pytestmark` of a file that starts one."""

@@ -49,6 +49,7 @@ PACKAGES = {
     "samba": "samba",
     "samba-tool": "samba-common-bin",
     "samba_spnupdate": "samba",
+    "setpriv": "util-linux",
     "slapadd": "slapd",
     "slapcat": "slapd",
     "slapd": "slapd",

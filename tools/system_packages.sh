@@ -14,6 +14,7 @@ swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
 /usr/lib/postfix/postfix-lmdb.so:postfix-lmdb:the tables of Postfix
 /usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4:exim4-daemon-light:the mail flow with Exim
+setpriv:util-linux:the part that runs as root, with few rights
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
