@@ -318,7 +318,7 @@ def bound(site: Site, view: View) -> tuple[timedelta, tuple[Said, ...]]:
     How long after its withdrawal at the primary the last peer stops believing a key, and what that rests on.
 
     A replica learns of it within the latency, and a peer that can read its replica looks at least as often
-    as its snapshot may be old.  Where a replica tells nothing of withdrawals a reader waits, lest it was lost.
+    as its snapshot may be old.  Where a replica tells nothing of withdrawals a reader waits.
     """
     policy = site.policy
     links = [look.latencies.values() for look in view.replicas(site.server)]
