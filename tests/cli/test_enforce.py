@@ -106,6 +106,16 @@ def test_back_needs_no_evidence(hub1: Desk) -> None:
     assert modes(hub1)["peer_modes"] == {BAD: "report"}
 
 
+def test_the_way_back_needs_no_journal(hub1: Desk) -> None:
+    hub1.must("enforce", GOOD, "--yes")
+    (hub1.folder / "store" / "journal.db").write_bytes(b"not a database any more\n" * 400)
+    ran = hub1.type("enforce", GOOD, "--days", 1, "--yes")
+    hub1.must("enforce", GOOD, "--back", "--yes")
+
+    assert ran.code == 1
+    assert modes(hub1)["peer_modes"] == {GOOD: "report"}
+
+
 def test_again_changes_nothing(hub1: Desk) -> None:
     hub1.must("enforce", GOOD, "--yes")
     before = file(hub1).read_text()
