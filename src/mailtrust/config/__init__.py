@@ -258,7 +258,7 @@ def _transport(document: Document, server: Server) -> Transport:
         queue_lifetime=document.get("transport.queue_lifetime"),
         message_size_bytes=document.get("transport.message_size"),
         postfix=document.get("transport.postfix"),
-        tables=document.get("transport.tables") or server.store / "postfix",
+        tables=document.get("transport.tables") or server.store / ("exim" if kind == "exim" else "postfix"),
         helper=document.get("transport.helper"),
         next_hops=document.get("transport.next_hops"),
         log=document.get("transport.log"),

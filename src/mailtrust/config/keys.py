@@ -271,7 +271,8 @@ KEYS: tuple[Key, ...] = (
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
         "How long one look at a listener or a replica may take."),
-    Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
+    Key("transport", "kind", '"hub", "postfix", "exim" or "none"', _one_of("hub", "postfix", "exim", "none"),
+        '"none"',
         "What presents the certificate here and believes peers by the directory."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
@@ -299,8 +300,8 @@ KEYS: tuple[Key, ...] = (
         "Hub: the largest message it takes."),
     Key("transport", "postfix", _PATH, _folder, '"/etc/postfix"',
         "Postfix: the configuration directory of the instance."),
-    Key("transport", "tables", _PATH, _folder, "STORE/postfix",
-        "Postfix: the folder of the tables and of the chain file; root's alone, as every folder above it.",
+    Key("transport", "tables", _PATH, _folder, "STORE/postfix, STORE/exim",
+        "Postfix, Exim: the folder of the tables and of the chain file; root's alone, as every one above it.",
         '"/var/lib/mailtrust/postfix"'),
     Key("transport", "helper", "the absolute path of a socket, or a list of words that start a program",
         _socket_or_words, '"/run/mailtrust/postfix-helper.sock"',
@@ -308,8 +309,8 @@ KEYS: tuple[Key, ...] = (
         "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
-        "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
-        "table."),
+        "Postfix, Exim: the servers that may answer at each next hop, which is written exactly as in the "
+        "transport table, or in Exim's route_list."),
     Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
         "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
         "mail log, else systemd's journal."),
