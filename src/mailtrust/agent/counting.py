@@ -99,7 +99,8 @@ def _source(site: Site) -> tuple[str, tuple[Said, ...]]:
 
 
 def _count(site: Site, source: str, known: Vouching, peers: Collection[str], now: datetime) -> None:
-    reading = Maillog(source, site.journal.bookmark(source), now)
+    began = site.journal.bookmark(source)
+    reading = Maillog(source, began, now)
     counts: list[Count] = []
     for one in reading.sessions():
         if one.tag.endswith(_OWN_LISTENER) or one.reason is None or one.address in peers:
@@ -108,7 +109,7 @@ def _count(site: Site, source: str, known: Vouching, peers: Collection[str], now
             counts = list(gathered(counts))
     if reading.loss is not None:
         counts += _lost(reading.loss)
-    site.journal.read_on(source, gathered(counts), reading.place, now)
+    site.journal.read_on(source, began, gathered(counts), reading.place, now)
 
 
 def _judged(one: Logged, known: Vouching) -> Count:
