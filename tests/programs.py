@@ -58,6 +58,7 @@ PACKAGES = {
     "smtp-source": "postfix",
     "ss": "iproute2",
     "swaks": "swaks",
+    "systemd-analyze": "systemd",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 

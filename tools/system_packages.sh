@@ -35,6 +35,7 @@ kinit:krb5-user:the tests with domain controllers, and signing in by Kerberos
 krb5kdc:krb5-kdc:signing in by Kerberos
 kadmin.local:krb5-admin-server:signing in by Kerberos
 /usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
+systemd-analyze:systemd:the units of the agent
 faketime:faketime:the clocks that differ'
 
 present() {

@@ -41,7 +41,7 @@ def test_the_screen_of_a_night(night: str, language: str) -> None:
 @pytest.mark.parametrize("on", [SHORT, LONG, WORST], ids=["short", "long", "worst"])
 @in_every_language
 @in_every_night
-def test_it_fits(night: str, language: str, on: Pair) -> None:
+def test_it_fits_however_long_the_names_are(night: str, language: str, on: Pair) -> None:
     lines = drawn(night, language, on).splitlines()
 
     assert len(lines) <= LINES

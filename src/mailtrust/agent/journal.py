@@ -24,7 +24,7 @@ from mailtrust.agent.incidents import Change, changes
 from mailtrust.agent.journal_file import JournalFile, Work
 from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Diagnosis, when
+from mailtrust.core.model.event import Diagnosis, Event, when
 from mailtrust.core.model.plan import Rotation
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
@@ -115,21 +115,27 @@ class Journal:
         return self._write(work, now)
 
     def record_diagnosis(
-        self, diagnosis: Diagnosis, scope: Collection[ServerName], now: datetime
+        self,
+        diagnosis: Diagnosis,
+        scope: Collection[ServerName],
+        now: datetime,
+        *,
+        unjudged: Collection[Event] = (),
     ) -> tuple[Entry, ...]:
         """
         Write what opened, changed and closed at the servers of *scope*, and give it.
 
         A finding that another explains, or that is acknowledged, neither opens nor closes; nor does one
-        close at a place that could not be looked at.  Nothing is written where nothing changed.
+        close at a place that could not be looked at, or whose event is *unjudged*.  Nothing is written where
+        nothing changed.
         Raises: StoreUnavailable.
         """
         before = self._known(rows.incidents, empty=_NOTHING_OPEN)
-        if self.read_only or not any(changes(before, diagnosis, scope, self.acks(now))):
+        if self.read_only or not any(changes(before, diagnosis, scope, self.acks(now), unjudged)):
             return ()
 
         def work(db: sqlite3.Connection) -> tuple[Entry, ...]:
-            found = tuple(changes(rows.incidents(db), diagnosis, scope, rows.acks(db, now)))
+            found = tuple(changes(rows.incidents(db), diagnosis, scope, rows.acks(db, now), unjudged))
             return tuple(_apply(db, change, now) for change in found)
 
         return self._write(work, now)
@@ -160,6 +166,18 @@ class Journal:
     def forget_since(self, now: datetime) -> None:
         """Our clock was set: what is seen begins anew everywhere.  Raises: StoreUnavailable."""
         self._write(rotations.forget_since, now)
+
+    def record_plan(self, planned: Entry) -> None:
+        """Put on record what is to be done, before it is done.  Raises: StoreUnavailable."""
+        self._write(lambda db: rows.write_entry(db, planned), planned.at)
+
+    def asked(self, server: ServerName) -> object:
+        """Compares unequal to what it was before once somebody did or asked for anything at *server*."""
+
+        def work(db: sqlite3.Connection) -> object:
+            return rotations.intent(db, server), rotations.dead(db), rows.last_act(db, server)
+
+        return self._known(work, empty=None)
 
     def begin(self, begun: Intent) -> None:
         """Put a rotation on record, in the place of one that is under way.  Raises: StoreUnavailable."""

@@ -11,6 +11,7 @@ from mailtrust.core.model.event import Category, Event, Severity
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFORMATION
 _TRANSPORT, _DIRECTORY, _ROTATION = Category.TRANSPORT_SERVICE, Category.DIRECTORY, Category.ROTATION
+_AGENT = Category.AGENT
 
 
 def _exchange(
@@ -148,6 +149,10 @@ POSTFIX_READS_ELSEWHERE = Event(
     12145, "PostfixReadsElsewhere", _E, _TRANSPORT, ("service", "setting", "file")
 )
 AUTHORITIES_HINTED = Event(12146, "AuthoritiesHinted", _W, _TRANSPORT, ("endpoint",))
+AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"))
+AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
+CLOCK_STEPPED = Event(12162, "ClockStepped", _W, _AGENT, ("step",))
+AGENT_CONFIGURATION_REFUSED = Event(12163, "AgentConfigurationRefused", _W, _AGENT, ("file", "why"))
 
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
@@ -163,6 +168,7 @@ CATALOG: tuple[Event, ...] = (
     CHAIN_UNUSABLE, EXPIRED_PIN_ACCEPTED, POSTFIX_TABLE_UNUSABLE, POSTFIX_TABLE_EXPOSED,
     HUB_TRANSPORT_MISSING, HUB_TRANSPORT_FAILS_OPEN, POSTFIX_READS_ELSEWHERE, AUTHORITIES_HINTED,
     SNAPSHOT_NOT_SAVED, KEYS_KEPT,
+    AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
 )  # fmt: skip
 
 BY_CODE = {event.code: event for event in CATALOG}
