@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailtrust.cli.prose import wide
 from mailtrust.cli.why_screen import COLUMNS, LINES, screen
@@ -69,3 +71,14 @@ def test_a_command_can_be_pasted_however_long_it_is(night: str, on: Pair) -> Non
     ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
 
     assert ran.stdout.split() == command.split()
+
+
+@given(said=st.text(max_size=600), language=st.sampled_from(LANGUAGES))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_peer_says_the_screen_holds(said: str, language: str) -> None:
+    """Its answer is printed as it came: long words, wide letters, line ends."""
+    shown = screen(SHORT.answers(waiting=SHORT.waits(f"454 4.7.1 1036 {said}")), load(language), str)
+    lines = shown.splitlines()
+
+    assert len(lines) <= LINES
+    assert max(map(wide, lines)) <= COLUMNS

@@ -27,6 +27,8 @@ _LABEL_CHARACTERS = 24
 _NAME_LENGTHS = (_LABEL_CHARACTERS, 18, 12)
 _MARK_COLUMNS = 2
 """A Chinese mark stays with the word before it."""
+# Chinese breaks between characters, so a word of it is never too long.
+_WORD = re.compile(r"[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d):\d\dZ")
 _BETWEEN = " | "
 _MARK = {True: "●", False: "·", None: "?"}
@@ -265,14 +267,16 @@ def _unique(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]
 
 def _fitted(text: str, columns: int) -> str:
     """Words that are longer than a line, with their middle left out."""
-    return re.sub(r"[!-~]+", lambda found: _middle(found[0], columns), text)
+    return _WORD.sub(lambda found: _middle(found[0], columns), text)
 
 
 def _middle(word: str, columns: int) -> str:
-    if len(word) <= columns:
+    if wide(word) <= columns:
         return word
-    head = (columns - 1) // 2
-    return f"{word[:head]}…{word[len(word) - (columns - 1 - head) :]}"
+    head, tail = word[: columns // 2], word[-(columns // 2) :]
+    while wide(head) + wide(tail) >= columns:
+        head, tail = (head[:-1], tail) if wide(head) >= wide(tail) else (head, tail[1:])
+    return f"{head}…{tail}"
 
 
 def _typed_lines(command: str, columns: int) -> list[str]:
