@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,26 @@ def test_it_fits_however_long_the_names_are(night: str, language: str, on: Pair)
 
     assert len(lines) <= LINES
     assert max(map(wide, lines)) <= COLUMNS
+
+
+def test_next_hops_that_wait_for_one_and_the_same_take_a_line() -> None:
+    answers = NIGHTS["never-enabled"](SHORT)
+    [first] = answers.found
+    others = tuple(replace(first, peer=None, asked=f"192.0.2.{number}:25") for number in range(3, 7))
+    shown = screen(replace(answers, found=(first, *others)), load("en", strict=True), str)
+
+    assert "14 more for 192.0.2.3:25, for the same reason." in shown
+    assert len(shown.splitlines()) <= LINES
+
+
+def test_an_empty_queue_is_a_short_screen() -> None:
+    nothing = replace(NIGHTS["quiet"](SHORT), found=(), fine=("192.0.2.3:25",))
+
+    assert screen(nothing, load("en", strict=True), str).splitlines() == [
+        "WHY      Nothing waits in the queue.",
+        "LOOKED   Nothing waits for 192.0.2.3:25.",
+        "DO       Nothing has to be done.",
+    ]
 
 
 def test_the_page_shows_a_screen_as_it_is() -> None:

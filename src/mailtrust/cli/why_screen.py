@@ -171,7 +171,9 @@ def _otherwise(one: Why, others: Sequence[Why], words: _Words, typed: Typed) -> 
     for other in others[:2]:
         count = other.blocked.count if other.blocked is not None else 0
         hop = words.names.short(other.peer) if other.peer else other.asked
-        same = other.reason == one.reason or other.conclusion.code == one.conclusion.code
+        # What a peer has to mend, the next peer has to mend as well.
+        alike = other.conclusion.code == one.conclusion.code and one.conclusion.owner is not Owner.PEER
+        same = other.reason == one.reason or alike
         command = typed(f"mailtrust why {other.peer or other.asked}")
         said = Said(
             "else.also" if same else "else.another", {"count": str(count), "hop": hop, "command": command}
