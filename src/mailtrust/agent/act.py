@@ -102,8 +102,20 @@ async def perform(site: Site, action: Action) -> None:
 
 
 async def _alone(site: Site, what: str, action: Action) -> None:
+    """
+    As `perform`, while nobody else acts; why a publication failed is remembered of the `enable`.
+
+    Not of every publication: whoever could not publish a successor was not asked to present it.
+    """
     async with writing(site.store.folder, what, clock.now()):
-        await perform(site, action)
+        try:
+            await perform(site, action)
+        except DirectoryUnavailable as error:
+            if isinstance(action, Publish):
+                place = action.replica or site.directory.primary.url
+                why = error.message
+                _record(site, Act("enable", site.server, action.fingerprint, clock.now(), place, failed=why))
+            raise
 
 
 async def enable(
@@ -241,16 +253,10 @@ async def install(site: Site, *, successor: bool = False) -> Installed:
 
 async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) -> None:
     held = next(one for one in site.store.installed() if one.certificate.fingerprint == fingerprint)
-    place = replica or site.directory.primary.url
-    try:
-        await site.directory.publish(
-            site.server, held.certificate.der, clock.now(), replica_url=replica,
-            listeners=site.config.server.listeners,
-        )  # fmt: skip
-    except DirectoryUnavailable as error:
-        failed = Act("enable", site.server, fingerprint, clock.now(), place, failed=error.message)
-        _record(site, failed)
-        raise
+    await site.directory.publish(
+        site.server, held.certificate.der, clock.now(), replica_url=replica,
+        listeners=site.config.server.listeners,
+    )  # fmt: skip
 
 
 def _unwritable(site: Site, view: View, rotation: Rotation) -> str:

@@ -21,6 +21,8 @@ from mailtrust.ldap import names
 
 DISCOVERED = ("in-site", "all")
 """Which domain controllers Active Directory is asked for: those of home's site, or all of its domain."""
+LOGS = ("auto", "journal")
+"""What stands in place of the file in which Postfix logs: the file that it names, or systemd's journal."""
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
 
@@ -121,6 +123,12 @@ def _latency(value: object) -> timedelta | None:
     return None if value == "auto" else _length(value)
 
 
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadInput("it is neither true nor false")
+    return value
+
+
 def _days(value: object) -> int:
     if type(value) is not int or not 1 <= value <= 36500:
         raise BadInput("it is not a number of days")
@@ -182,6 +190,11 @@ def _peer_modes(value: object) -> dict[str, str]:
     return {_text(peer): read(mode) for peer, mode in value.items()}
 
 
+def _log(value: object) -> str:
+    text = _text(value)
+    return text if text in LOGS else str(_folder(text))
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -193,6 +206,7 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 _DURATION = 'a duration such as "0s", "15m", "2h" or "90d"'
 _PATH = "an absolute path"
+_SWITCH = "true or false"
 _URL = 'the URL of a replica, such as "sqlite:///srv/dc1.db" or "ldaps://dc1.example.test"'
 _LISTENERS = 'a list of "HOST:PORT" (an IPv6 address in brackets)'
 
@@ -255,6 +269,9 @@ KEYS: tuple[Key, ...] = (
         "How long new certificates are valid."),
     Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
         "How long before the end of a certificate to begin warning.", '"90d"'),
+    Key("policy", "rotate", '"planned" or "manual"', _one_of("planned", "manual"), '"planned"',
+        "Whether the agent begins a rotation by itself in time before a certificate ends (planned), or only "
+        "when it is asked for (manual); the next certificate is made and published either way."),
     Key("policy", "spread", _DURATION, _length, '"30m"',
         "Rotations: hold still that long after every replica has it; at least snapshot_max_age."),
     Key("policy", "settle", _DURATION, _length, '"1h"',
@@ -264,7 +281,18 @@ KEYS: tuple[Key, ...] = (
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
         "How long one look at a listener or a replica may take."),
-    Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
+    Key("agent", "every", _DURATION, _some_length, '"30s"',
+        "How often the agent looks even if nothing tells it that something changed."),
+    Key("agent", "enrol", _SWITCH, _switch, "false",
+        "Whether the agent makes, publishes and presents the first certificate of a server by itself: where "
+        "its store is empty and no replica publishes anything for it."),
+    Key("agent", "replicate", _SWITCH, _switch, "false",
+        "Embedded directory: whether the agent unites the replicas, as `mailtrust directory replicate` "
+        "does."),
+    Key("agent", "hub", _SWITCH, _switch, "false",
+        'Whether the agent runs the embedded transport (transport.kind = "hub") in its own process.'),
+    Key("transport", "kind", '"hub", "postfix", "exim" or "none"', _one_of("hub", "postfix", "exim", "none"),
+        '"none"',
         "What presents the certificate here and believes peers by the directory."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
@@ -290,8 +318,8 @@ KEYS: tuple[Key, ...] = (
         "Hub: the largest message it takes."),
     Key("transport", "postfix", _PATH, _folder, '"/etc/postfix"',
         "Postfix: the configuration directory of the instance."),
-    Key("transport", "tables", _PATH, _folder, "STORE/postfix",
-        "Postfix: the folder of the tables and of the chain file; root's alone, as every folder above it.",
+    Key("transport", "tables", _PATH, _folder, "STORE/postfix, STORE/exim",
+        "Postfix, Exim: the folder of the tables and of the chain file; root's alone, as every one above it.",
         '"/var/lib/mailtrust/postfix"'),
     Key("transport", "helper", "the absolute path of a socket, or a list of words that start a program",
         _socket_or_words, '"/run/mailtrust/postfix-helper.sock"',
@@ -299,8 +327,11 @@ KEYS: tuple[Key, ...] = (
         "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
-        "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
-        "table."),
+        "Postfix, Exim: the servers that may answer at each next hop, which is written exactly as in the "
+        "transport table, or in Exim's route_list."),
+    Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
+        "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
+        "mail log, else systemd's journal."),
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))
