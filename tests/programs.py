@@ -21,6 +21,7 @@ import pytest
 
 PACKAGES = {
     "/usr/lib/postfix/postfix-lmdb.so": "postfix-lmdb",
+    "/usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4": "exim4-daemon-light",
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
     "adcli": "adcli",
     "certutil": "libnss3-tools",
@@ -48,6 +49,7 @@ PACKAGES = {
     "samba": "samba",
     "samba-tool": "samba-common-bin",
     "samba_spnupdate": "samba",
+    "setpriv": "util-linux",
     "slapadd": "slapd",
     "slapcat": "slapd",
     "slapd": "slapd",

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from mailtrust.agent import journal_rotations as rotations
 from mailtrust.agent import journal_rows as rows
+from mailtrust.agent import journal_sessions as sessions
 from mailtrust.agent.incidents import Change, changes
 from mailtrust.agent.journal_file import JournalFile, Work
 from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
@@ -40,6 +41,7 @@ from mailtrust.core.model.sighting import (
     StoreSighting,
     WireSighting,
 )
+from mailtrust.core.sessions import Count
 from mailtrust.errors import StoreUnavailable
 from mailtrust.transports.base import Raised
 
@@ -287,6 +289,33 @@ class Journal:
     def latencies(self) -> Mapping[str, tuple[timedelta, ...]]:
         """How long the latest arrivals at each replica took; none where the journal cannot be read."""
         return self._known(rows.latencies, empty=_NO_LATENCIES)
+
+    def count_sessions(self, counts: Iterable[Count]) -> None:
+        """Add what a transport counted.  Raises: StoreUnavailable."""
+        found = tuple(counts)
+        if found:
+            self._write(lambda db: sessions.add(db, found), max(one.last_at for one in found))
+
+    def read_on(self, source: str, counts: Iterable[Count], place: str, now: datetime) -> None:
+        """
+        Add what was read of a log up to *place*, and that place, together: killed at any point, the next
+        reading neither loses a session nor counts one twice.  Raises: StoreUnavailable.
+        """
+        found = tuple(counts)
+
+        def work(db: sqlite3.Connection) -> None:
+            sessions.add(db, found)
+            sessions.put_bookmark(db, source, place, now)
+
+        self._write(work, now)
+
+    def bookmark(self, source: str) -> str | None:
+        """Up to where a log was read; None where it never was.  Raises: StoreUnavailable."""
+        return self._file.read(lambda db: sessions.bookmark(db, source), empty=None)
+
+    def sessions(self) -> tuple[Count, ...]:
+        """Everything that was counted and is still kept, by day.  Raises: StoreUnavailable."""
+        return self._file.read(sessions.counted, empty=())
 
     def _known(self, work: Work[_Result], *, empty: _Result) -> _Result:
         """What the journal knows; *empty* where it cannot be read: a write would find out why."""

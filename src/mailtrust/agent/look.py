@@ -168,12 +168,12 @@ async def _wires(targets: tuple[tuple[ServerName, Endpoint], ...], timeout: time
 
 def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
     file = site.config.server.store / snapshot.SNAPSHOT_FILE
-    if site.config.transport.kind != "hub" or not file.exists():
+    if site.config.transport.kind == "none" or not file.exists():
         return
     try:
         held = snapshot.load(file)
     except StoreUnavailable:
-        # The hub would start with it as with none at all.
+        # The transport would start with it as with none at all.
         held = Snapshot()
     yield SnapshotSighting(
         site.server, str(file), now, held.taken_at, held.replica, held.kept_of, held.kept_until

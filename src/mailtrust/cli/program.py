@@ -64,6 +64,12 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
         Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
+        Word("exim", "exim", "Exim as the transport: compile its files."),
+    )),
+    ("From what was there before", (
+        Word("adopt", "adopt", "How mail servers know each other today; nothing is changed."),
+        Word("report", "report", "What enforcing would have done, peer by peer."),
+        Word("enforce", "enforce", "From counting to deferring, peer by peer, and back."),
     )),
     ("Exchange", (
         Word("audit", "audit", "An Exchange organization on one page, from outside."),
