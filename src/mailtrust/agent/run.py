@@ -107,6 +107,11 @@ class Agent:
         """To reload, or to stop."""
         self._reload = False
 
+    @property
+    def is_stopping(self) -> bool:
+        """True once `stop` was called."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Finish what is at hand, and end."""
         self._stopping.set()

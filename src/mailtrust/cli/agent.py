@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,10 +66,19 @@ def agent(
 
 async def _run(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
+    running = asyncio.create_task(agent.run())
+
+    def stop() -> None:
+        if agent.is_stopping:
+            # Whoever asks twice does not want to wait for the act at hand.
+            running.cancel()
+        agent.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, agent.stop)
+        loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, agent.reload)
-    await agent.run()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 async def _once(read: Read, telling: Telling, *, json_output: bool) -> int:
