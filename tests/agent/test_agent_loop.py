@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from mailtrust import clock
-from mailtrust.agent import act, mend
+from mailtrust.agent import act, mend, rotate
 from mailtrust.agent.clocks import Clocks
 from mailtrust.agent.loop import Round, Tending
-from mailtrust.agent.notify import ServiceManager as Manager
+from mailtrust.agent.notify import Systemd as Manager
 from mailtrust.agent.parts import tend
 from mailtrust.agent.rotate import Hands
 from mailtrust.agent.run import Telling, Turning
@@ -24,12 +24,12 @@ from mailtrust.agent.writer import being_the_agent
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.plan import Install, Obstacle, Phase, Plan, Rehearse, Rotation
-from mailtrust.core.model.sighting import Act, Slot
+from mailtrust.core.model.sighting import Act, RehearsalSighting, Slot, View
 from mailtrust.core.succession import Course
 from mailtrust.directory.replicate import replicate_once
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, Refused
-from tests.agent.agents import Server, ServiceManager, actions, raised
+from tests.agent.agents import Server, Systemd, actions, raised
 from tests.make import HUB1, HUB2, NOON, minutes
 
 SOON = timedelta(milliseconds=10)
@@ -94,8 +94,8 @@ async def a_round(site: Site) -> Round:
 
 
 @asynccontextmanager
-async def listening(folder: Path) -> AsyncIterator[ServiceManager]:
-    heard = ServiceManager(folder / "notify")
+async def listening(folder: Path) -> AsyncIterator[Systemd]:
+    heard = Systemd(folder / "notify")
     try:
         yield heard
     finally:
@@ -276,6 +276,30 @@ async def test_what_only_a_look_at_everybody_tells_stays_open_between_two_of_the
 
     assert 12107 in opened
     assert 12107 not in afterwards
+
+
+async def test_a_peer_that_says_no_holds_the_switch_back_and_is_named(server: Server) -> None:
+    """Asking all of them again at once would be no use, so that the round says so."""
+
+    async def nobody_believes(site: Site, _: View, leaf: Fingerprint) -> tuple[RehearsalSighting, ...]:
+        place = f"{HUB2} 192.0.2.7:25"
+        return (RehearsalSighting(site.server, place, leaf, False, clock.now(), "454 4.7.1 1036"),)
+
+    async with server.site() as site:
+        tending = Tending(site, Hands(nobody_believes), asyncio.Event(), lambda _: None)
+        await tending.round()
+        await replicate_once(site.directory, clock.now())
+        [before] = server.slots[Slot.CURRENT]
+        await rotate.begin(site, "start")
+        found = await tending.round()
+        while not found.is_refused:
+            await asyncio.sleep(0.1)
+            found = await tending.round()
+
+    assert server.slots[Slot.CURRENT] == [before]
+    waits = [one for one in server.entries() if actions([one]) == ["planned wait"]]
+    assert [one.phrase for one in waits[-1].evidence] == ["obstacle.peer-refuses"]
+    assert waits[-1].evidence[0].values["place"] == f"{HUB2} 192.0.2.7:25"
 
 
 def test_a_round_ends_with_when_to_look_again() -> None:

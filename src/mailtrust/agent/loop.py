@@ -40,6 +40,8 @@ _MOST_STEPS = 50
 _EVERYBODY_EVERY = timedelta(minutes=15)
 """What concerns others as well (a shared key) is judged so often: the whole directory is read for it."""
 _TELL_AGAIN_AFTER = timedelta(minutes=15)
+_LONGEST_REFUSED = timedelta(minutes=5)
+"""Every peer is asked each time, and the one that said no has to be mended by somebody."""
 _FIRST_PAUSE = timedelta(seconds=1)
 
 
@@ -92,16 +94,18 @@ class Tending:
 
     async def run(self) -> None:
         """Round after round."""
-        waits = pauses(_FIRST_PAUSE)
+        failures, refusals = pauses(_FIRST_PAUSE), pauses(_FIRST_PAUSE, _LONGEST_REFUSED)
         while not self.stopping.is_set():
             self.wake.clear()
             found = await self.round()
             self.turned(found)
-            if found.failed or found.is_refused:
-                await self._sleep(next(waits), only_asked=True)
-                continue
-            waits = pauses(_FIRST_PAUSE)
-            await self._sleep(self._until(found))
+            if found.failed:
+                await self._sleep(next(failures), only_asked=True)
+            elif found.is_refused:
+                await self._sleep(next(refusals), only_asked=True)
+            else:
+                failures, refusals = pauses(_FIRST_PAUSE), pauses(_FIRST_PAUSE, _LONGEST_REFUSED)
+                await self._sleep(self._until(found))
 
     async def round(self) -> Round:
         """One round; what fails is told, and never raised."""
@@ -200,7 +204,7 @@ class Tending:
     def _tell_wait(self, stepped: Stepped) -> None:
         """Put on record what is waited for, once: not again until it is something else."""
         found = stepped.course
-        if not stepped.is_waiting or found is None or found.plan.phase is Phase.DONE:
+        if found is None or stepped.ended or found.plan.action or found.plan.phase is Phase.DONE:
             self._told = None
             return
         about = tuple((one.said.phrase, one.place, one.until) for one in found.plan.obstacles)

@@ -258,6 +258,11 @@ def _thresholds(document: Document) -> Thresholds:
 
 
 def _agent(document: Document) -> Agent:
+    if document.get("agent.hub") and document.get("transport.kind") != "hub":
+        raise document.unfit(
+            "agent.hub", 'agent.hub is true, and transport.kind is not "hub"',
+            hint='set transport.kind = "hub", or leave agent.hub away',
+        )  # fmt: skip
     return Agent(
         every=document.get("agent.every"),
         enrol=document.get("agent.enrol"),
