@@ -182,6 +182,28 @@ def test_no_password_and_no_key_leaves_the_host(fleet: Fleet) -> None:
     assert "[192.0.2.3]:25" in text
 
 
+@pytest.mark.parametrize("where", ["main.cf", "master.cf"])
+def test_a_password_in_the_configuration_itself_does_not_leave_it_either(fleet: Fleet, where: str) -> None:
+    """A table may stand in place of its name, and then the name holds the password."""
+    inline = (
+        f"inline:{{ {{ [192.0.2.2]:25 = mx6:{PASSWORD} }}, mx3.test=mx6:{PASSWORD} }}, static:mx6:{PASSWORD}"
+    )
+    main = {"smtp_sasl_auth_enable": "yes", "relayhost": "[192.0.2.2]:25"}
+    if where == "main.cf":
+        fleet.add("mx6.example.test", "192.0.2.6", smtp_sasl_password_maps=inline, **main)
+    else:
+        # Braces hold an option with blanks together; the folder's names are filled in by format.
+        option = "  -o {{ smtp_sasl_password_maps = " + inline.replace("{", "{{").replace("}", "}}") + " }}\n"
+        fleet.add("mx6.example.test", "192.0.2.6", f"relay unix - - n - - smtp\n{option}", **main)
+    [file] = fleet.collected("mx6.example.test")
+    found = pairs(fleet.adopt("mx6.example.test"))
+
+    assert PASSWORD not in file.read_text()
+    assert "in-main.cf" in file.read_text()
+    if where == "main.cf":
+        assert how(found["mx6.example.test", "192.0.2.2"]["known_by"]) == ["password"]
+
+
 def test_a_host_that_was_not_collected_is_unknown_and_not_nothing(fleet: Fleet) -> None:
     found = pairs(fleet.adopt(MX1))
 

@@ -14,6 +14,7 @@ import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -46,6 +47,7 @@ _OF_TABLES = (
     "transport_maps", "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps",
     "smtp_tls_policy_maps", "relay_clientcerts", "mynetworks",
 )  # fmt: skip
+_INLINE_KEY = re.compile(r"\{?\s*(?P<key>[^={}]+?)\s*=")
 _OVERRIDE = re.compile(r"(?P<key>.+/(?:inet|unix|pass))/(?P<name>[^/ ]+) =(?: (?P<value>.*))?")
 _NAMES_WITHIN_SECONDS = 5.0
 
@@ -73,12 +75,15 @@ def _instance(folder: Path) -> Instance:
     parameters = {**said, **classes}
     services = tuple(_services(folder))
     everywhere = (parameters, *(one.options for one in services))
-    tables = dict(_tables(folder, everywhere, frozenset(classes)))
+    tables = {
+        **dict(_tables(folder, everywhere, frozenset(classes))),
+        **dict(_keys_alone(folder, everywhere)),
+    }
     files = {file for values in everywhere for file in _chain_files(values)}
     version = parameters.pop("mail_version")
-    return Instance(
-        str(folder), version, parameters, services, tables, {file: _chain(file) for file in sorted(files)}
-    )
+    shown = tuple(replace(one, options=_without_passwords(one.options)) for one in services)
+    chains = {file: _chain(file) for file in sorted(files)}
+    return Instance(str(folder), version, _without_passwords(parameters), shown, tables, chains)
 
 
 def _services(folder: Path) -> Iterator[MasterEntry]:
@@ -103,16 +108,42 @@ def _services(folder: Path) -> Iterator[MasterEntry]:
 def _tables(
     folder: Path, everywhere: Iterable[Mapping[str, str]], classes: frozenset[str]
 ) -> Iterator[tuple[str, Table]]:
-    secret = {name for values in everywhere for name in listed(values.get(SECRET_TABLES, ""))}
     names = dict.fromkeys(
         name for values in everywhere for name in (*_lookups(values), *_access(values, classes))
     )
-    for name in (*names, *secret):
-        table = _table(folder, name)
-        if name in secret:
-            # The password is let go here, and never comes further.
-            table = Table(table.rows and tuple((key, "") for key, _ in table.rows), table.why)
-        yield name, table
+    for name in names:
+        yield name, _table(folder, name)
+
+
+def _keys_alone(folder: Path, everywhere: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, Table]]:
+    """Tables with passwords, which are let go here and never come further."""
+    for name in dict.fromkeys(
+        name for values in everywhere for name in listed(values.get(SECRET_TABLES, ""))
+    ):
+        if _stands_in_main_cf(name):
+            keys = [_INLINE_KEY.match(word) for word in listed(name.removeprefix("inline:").strip("{}"))]
+            rows = tuple((found["key"].strip(), "") for found in keys if found)
+            yield _shown(name), Table(rows if name.startswith("inline:") else None, "it has no keys")
+        else:
+            table = _table(folder, name)
+            yield name, Table(table.rows and tuple((key, "") for key, _ in table.rows), table.why)
+
+
+def _without_passwords(values: Mapping[str, str]) -> Mapping[str, str]:
+    if SECRET_TABLES not in values:
+        return values
+    return {**values, SECRET_TABLES: " ".join(map(_shown, listed(values[SECRET_TABLES])))}
+
+
+def _stands_in_main_cf(name: str) -> bool:
+    """True where the name of a table is the table, so that it may neither be shown nor be an argument."""
+    found = _TABLE.fullmatch(name)
+    return found is None or not found["where"].startswith("/")
+
+
+def _shown(name: str) -> str:
+    """A name under which a table with passwords may be told."""
+    return f"{name.partition(':')[0]}:in-main.cf" if _stands_in_main_cf(name) else name
 
 
 def _lookups(values: Mapping[str, str]) -> Iterator[str]:
