@@ -14,6 +14,8 @@ swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
 /usr/lib/postfix/postfix-lmdb.so:postfix-lmdb:the tables of Postfix
 /usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4:exim4-daemon-light:the mail flow with Exim
+journalctl:systemd:the log of Postfix in systemd's journal
+/lib/systemd/systemd-journal-remote:systemd-journal-remote:the log of Postfix in systemd's journal
 setpriv:util-linux:the part that runs as root, with few rights
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on

@@ -14,7 +14,7 @@ from mailtrust import clock
 from mailtrust.agent import act, mend, rotate
 from mailtrust.agent.clocks import Clocks
 from mailtrust.agent.loop import Round, Tending
-from mailtrust.agent.notify import ServiceManager as Manager
+from mailtrust.agent.notify import Systemd as Manager
 from mailtrust.agent.parts import tend
 from mailtrust.agent.rotate import Hands
 from mailtrust.agent.run import Telling, Turning
@@ -29,7 +29,7 @@ from mailtrust.core.succession import Course
 from mailtrust.directory.replicate import replicate_once
 from mailtrust.directory.sqlite import SqliteReplica
 from mailtrust.errors import DirectoryUnavailable, Refused
-from tests.agent.agents import Server, ServiceManager, actions, raised
+from tests.agent.agents import Server, Systemd, actions, raised
 from tests.make import HUB1, HUB2, NOON, minutes
 
 SOON = timedelta(milliseconds=10)
@@ -94,8 +94,8 @@ async def a_round(site: Site) -> Round:
 
 
 @asynccontextmanager
-async def listening(folder: Path) -> AsyncIterator[ServiceManager]:
-    heard = ServiceManager(folder / "notify")
+async def listening(folder: Path) -> AsyncIterator[Systemd]:
+    heard = Systemd(folder / "notify")
     try:
         yield heard
     finally:

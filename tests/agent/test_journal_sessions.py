@@ -35,10 +35,18 @@ def test_counts_of_a_kind_and_day_add_up(journal: Journal) -> None:
 def test_a_place_in_a_log_is_kept_with_what_was_read_up_to_it(journal: Journal) -> None:
     assert journal.bookmark("/var/log/mail.log") is None
 
-    journal.read_on("/var/log/mail.log", [count()], "line 7", NOON)
-    journal.read_on("/var/log/mail.log", [], "line 9", NOON)
+    assert journal.read_on("/var/log/mail.log", None, [count()], "line 7", NOON)
+    assert journal.read_on("/var/log/mail.log", "line 7", [], "line 9", NOON)
 
     assert journal.bookmark("/var/log/mail.log") == "line 9"
+    assert [one.sessions for one in journal.sessions()] == [1]
+
+
+def test_two_who_read_the_same_lines_count_them_once(journal: Journal) -> None:
+    assert journal.read_on("/var/log/mail.log", None, [count()], "line 7", NOON)
+    assert not journal.read_on("/var/log/mail.log", None, [count()], "line 8", NOON)
+
+    assert journal.bookmark("/var/log/mail.log") == "line 7"
     assert [one.sessions for one in journal.sessions()] == [1]
 
 

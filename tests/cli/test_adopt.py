@@ -260,3 +260,19 @@ def test_where_there_is_no_postfix_it_says_so(desk: Desk) -> None:
 
     assert ran.code == 1
     assert "has no main.cf" in ran.err
+
+
+def test_the_listener_that_setup_makes_is_known_again(fleet: Fleet) -> None:
+    """So that the step after it is the next one."""
+    for name in (MX1, MX2):
+        file = fleet.desk.folder / f"{name}.der"
+        file.write_bytes(fleet.leaf(name).der)
+        fleet.desk.must("directory", "put", name, file, "--yes")
+    config = fleet.hosts[MX2].config
+    fleet.desk.configure(more=f'[transport]\nkind = "postfix"\npostfix = "{config}"')
+    text = (fleet.desk.folder / "mailtrust.toml").read_text()
+    text = text.replace("listeners = []", 'listeners = ["127.0.0.1:2525"]')
+    (fleet.desk.folder / "mailtrust.toml").write_text(text)
+    fleet.desk.must("postfix", "setup", "--yes")
+
+    assert pairs(fleet.adopt())[MX1, MX2]["next"]["code"] == "adopt.switch"

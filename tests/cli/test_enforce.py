@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,13 @@ import pytest
 
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
+from mailtrust.agent.serve import hub_of
+from mailtrust.agent.site import open_site
+from mailtrust.config import load
 from mailtrust.core.sessions import Count, Met, Reason, Way
 from tests.cli.desk import Desk
+from tests.hub.organization import Held, Peer, held
+from tests.loopback import free_port
 
 GOOD, BAD = "192.0.2.7", "192.0.2.9"
 TRANSPORT = '[transport]\nkind = "hub"\nbind = ["127.0.0.1:2525"]\nmode = "report"  # for now\n'
@@ -106,6 +112,16 @@ def test_back_needs_no_evidence(hub1: Desk) -> None:
     assert modes(hub1)["peer_modes"] == {BAD: "report"}
 
 
+def test_the_way_back_needs_no_journal(hub1: Desk) -> None:
+    hub1.must("enforce", GOOD, "--yes")
+    (hub1.folder / "store" / "journal.db").write_bytes(b"not a database any more\n" * 400)
+    ran = hub1.type("enforce", GOOD, "--days", 1, "--yes")
+    hub1.must("enforce", GOOD, "--back", "--yes")
+
+    assert ran.code == 1
+    assert modes(hub1)["peer_modes"] == {GOOD: "report"}
+
+
 def test_again_changes_nothing(hub1: Desk) -> None:
     hub1.must("enforce", GOOD, "--yes")
     before = file(hub1).read_text()
@@ -149,3 +165,38 @@ def test_the_report_tells_both_apart(hub1: Desk) -> None:
 
 def test_where_nothing_came_the_report_says_so(desk: Desk) -> None:
     assert "No session was counted" in desk.must("report").out
+
+
+def answered(desk: Desk, peer: str, presenting: Held) -> str:
+    """What a caller hears from the hub that the configuration describes."""
+
+    async def call() -> str:
+        config = load(file(desk), {}, default_name=lambda: "")
+        async with open_site(config) as site:
+            hub = hub_of(site)
+            await hub.start()
+            try:
+                async with Peer.meets(hub.bound[0], presenting, source=peer) as session:
+                    return (await session.mails("postmaster@hub1.example.test"))[:3]
+            finally:
+                await hub.stop()
+
+    return asyncio.run(call())
+
+
+def test_from_report_to_enforce_and_back_on_a_hub(desk: Desk) -> None:
+    """The whole way: counted, refused without evidence, enforced all the same, and back."""
+    listening = f'bind = ["127.0.0.1:{free_port()}"]\nlocal_domains = ["hub1.example.test"]\n'
+    desk.configure(more=f'[transport]\nkind = "hub"\nmode = "report"\n{listening}')
+    desk.enabled()
+    stranger, peer = held("hub9.example.test", "enforced"), "127.0.0.9"
+    before = answered(desk, peer, stranger)
+    [counted] = desk.must("report", "--json").json["peers"]
+    refused = desk.type("enforce", peer, "--yes")
+    desk.must("enforce", peer, "--force", "--yes")
+    enforced = answered(desk, peer, stranger)
+    desk.must("enforce", peer, "--back", "--yes")
+
+    assert (counted["peer"], counted["mode"], counted["reasons"]) == (peer, "report", {"unknown-key": 1})
+    assert refused.code == 1
+    assert (before, enforced, answered(desk, peer, stranger)) == ("250", "454", "250")

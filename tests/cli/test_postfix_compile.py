@@ -128,6 +128,33 @@ def test_root_does_not_write_where_others_decide(at_postfix: Desk) -> None:
     assert "not root's alone" in ran.err
 
 
+def test_an_account_without_rights_asks_roots_part(at_postfix: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = at_postfix.folder / "helper.toml"
+    settings.write_text(f'postfix = "{at_postfix.folder}/etc"\ntables = "{at_postfix.folder}/tables"\n')
+    for name in ("etc", "tables"):
+        (at_postfix.folder / name).mkdir()
+    words = [sys.executable, "-I", "-m", "mailtrust.transports.postfix.helper", str(settings)]
+    said = TRANSPORT.format(folder=at_postfix.folder).replace('["/bin/false"]', json.dumps(words))
+    at_postfix.configure(more=said)
+    pin = digest(at_postfix, at_postfix.enabled())
+    # Root here, but the command shall not know.
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    at_postfix.must("postfix", "compile", "--yes")
+
+    assert rows(at_postfix) == {pin: HUB1}
+
+
+def test_a_helper_that_is_not_set_up_is_told(at_postfix: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_postfix.enabled()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    ran = at_postfix.type("postfix", "compile", "--yes")
+
+    assert ran.code == 1
+    assert "docs/transports/postfix-helper.md" in ran.err
+
+
 def test_where_the_hub_is_the_mail_server_there_are_no_tables(desk: Desk) -> None:
     desk.configure(more='[transport]\nkind = "hub"\nbind = ["127.0.0.1:0"]\n'.replace(":0", ":2525"))
 

@@ -118,3 +118,33 @@ def test_the_verdicts_stay_and_the_counts_are_right(site: Site) -> None:
     }
     assert site.report()[GOOD]["would_accept"] == 4
     assert site.report()[GOOD]["would_accept"] == 4
+
+
+def test_at_the_listener_for_peers_everybody_counts(desk: Desk) -> None:
+    """On port 25 the whole world calls; whoever calls there is a peer, or means to be one."""
+    with (
+        postfix.folder() as folder,
+        postfix.started(
+            folder / "mx1", chain=postfix.chain_pem(HUB1), trusting=True, tables={"relay_clientcerts": {}}
+        ) as mx1,
+    ):
+        desk.configure(more=f'[transport]\nkind = "postfix"\npostfix = "{mx1.config}"')
+        for port in (mx1.port, mx1.inner):
+            with postfix.session(port, source=NO_CERTIFICATE) as session:
+                postfix.answer(session, "bob@elsewhere.test")
+                session.quit()
+        postfix.until(lambda: mx1.log.count("]: disconnect from ") == 3, "all sessions are logged")
+        ran = desk.must("report", "--json")
+
+    assert [(one["peer"], one["reasons"]) for one in ran.json["peers"]] == [
+        (NO_CERTIFICATE, {"no-certificate": 1})
+    ]
+    assert [one["code"] for one in ran.json["notes"]] == ["counting.not-logged", "counting.not-asked"]
+
+
+def test_a_log_that_cannot_be_found_is_said_and_the_rest_is_shown(desk: Desk) -> None:
+    desk.configure(more='[transport]\nkind = "postfix"\npostfix = "/nowhere"')
+    ran = desk.must("report")
+
+    assert "Postfix's log was not read" in ran.err
+    assert "No session was counted" in ran.out

@@ -165,11 +165,14 @@ def test_whatever_is_written_between_ours_nobody_elses_service_changes(
     start = len(before.splitlines())
     lines.insert(start + 1 + place % (len(lines) - start - 1), line)
 
-    undone = without_block("\n".join(lines) + "\n").text
+    edited = "\n".join(lines) + "\n"
+
+    undone = without_block(edited).text
 
     def meaning(of: str) -> list[tuple[str, list[str]]]:
         found = of.splitlines()
         return [(one.key, [found[number] for number in one.numbers]) for one in entries(found)]
 
-    theirs = meaning(before)
+    # An option right behind our first comment was said of the service above us, and still is.
+    theirs = meaning(edited)[: len(meaning(before))]
     assert meaning(undone)[: len(theirs)] == theirs

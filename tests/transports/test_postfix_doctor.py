@@ -102,6 +102,17 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         ),
         [(12132, "open")],
     ),
+    "everything at once, as on a public port": (
+        lambda desk: (
+            desk.edit(CLIENTS, "smtpd_client_restrictions = permit,"),
+            desk.edit(
+                "permit_tls_clientcerts,defer",
+                "permit_mynetworks,permit_tls_clientcerts,reject_unauth_destination",
+            ),
+            desk.edit("-o mynetworks=", "-o mynetworks=127.0.0.0/8"),
+        ),
+        [(12132, "open"), (12132, "mynetworks"), (12133, None)],
+    ),
     "no peer is let in": (edit(CLIENTS, "smtpd_client_restrictions ="), [(12132, "no-rule")]),
     "asked before TLS": (edit("smtpd_delay_reject=yes", "smtpd_delay_reject=no"), [(12132, "too-early")]),
     "reject_unauth_destination alone": (
@@ -313,3 +324,28 @@ def test_listeners_that_decide_by_certificates_elsewhere_are_judged_too(desk: Po
 
     assert {(12131, None), (12132, "mynetworks"), (12133, None)} <= set(found)
     assert (12132, "open") not in found
+
+
+def test_what_is_said_to_be_typed_mends_a_chain_file(desk: PostfixDesk) -> None:
+    made = desk.typed("new", "--json").json["fingerprint"]
+    desk.typed("enable", made, "--yes")
+    (desk.one.tables / "chain.pem").write_text(LEAF + KEY)
+    [finding] = desk.type("check", "--json").json["findings"]
+    assert (
+        finding["action"] == f"mailtrust export {made[:12]} --with-key --output {desk.one.tables}/chain.pem"
+    )
+
+    assert desk.typed(*finding["action"].split()[1:], "--yes").code == 0
+
+    assert desk.findings() == []
+
+
+def test_setup_says_how_to_put_the_chain_file_there(desk: PostfixDesk) -> None:
+    desk.must("undo", "--yes")
+    (desk.one.tables / "chain.pem").unlink()
+
+    steps = [one["type"] for one in desk.must("setup", "--yes", "--json").json["next"]]
+
+    words = f"export CERTIFICATE --with-key --output {desk.one.tables}/chain.pem"
+    assert [one.partition("mailtrust.toml ")[2] for one in steps[:3]] == ["postfix compile", "new", words]
+    assert steps[-1] == f"DOMAIN hub:{NEXT_HOP}"

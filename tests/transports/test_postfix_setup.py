@@ -8,13 +8,20 @@ import re
 import smtplib
 import ssl
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from mailtrust import clock
-from mailtrust.core.model.server import server_name
+from mailtrust.core.model.server import Endpoint, server_name
 from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.errors import Refused
+from mailtrust.transports.postfix import postconf
+from mailtrust.transports.postfix.change import apply, planned, refuse_old
+from mailtrust.transports.postfix.configuration import Configuration
+from mailtrust.transports.postfix.ours import Places, all_wanted
 from tests import postfix
 from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import a_certificate
@@ -369,3 +376,60 @@ def test_several_instances_are_told_apart(desk: PostfixDesk) -> None:
     assert "hub unix" not in desk.master.read_text()
     assert f"postfix check --instance {other.config}" in ran.out
     assert f"postfix -c {other.config} reload" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [("2.11.3", True), ("3.3.22", True), ("3.4.0", False), ("3.10-20251101", False)]
+)
+def test_an_old_postfix_is_refused(version: str, *, refused: bool) -> None:
+    """It would say "unused parameter" at most, and offer no TLS."""
+    old = Configuration(Path("/etc/postfix"), {"mail_version": version})
+
+    with pytest.raises(Refused, match="does not know") if refused else nullcontext():
+        refuse_old(old)
+
+
+def test_edited_lines_are_no_place_for_another_listener(desk: PostfixDesk) -> None:
+    desk.must("setup", "--yes")
+    desk.edit("  -o smtp_tls_loglevel=1\n", "  -o smtp_tls_loglevel=2\n")
+    desk.configure(listeners=f'"{desk.listener}", "127.0.0.1:{free_port()}"')
+
+    ran = desk.type("setup", "--yes")
+
+    assert ran.code == 1
+    assert "were edited by hand, and lack 127.0.0.1:" in ran.err
+
+
+def test_a_file_without_a_last_line_end_is_no_trap(desk: PostfixDesk) -> None:
+    desk.master.write_text(desk.master.read_text().rstrip("\n"))
+
+    desk.must("setup", "--yes")
+
+    assert desk.one.run("postconf", "-M", "hub/unix").stdout.startswith("hub")
+    assert desk.one.run("postconf", "-M", "postlog/unix-dgram").stdout.split()[-1] == "postlogd"
+
+
+def test_another_listener_takes_the_place_of_the_first(desk: PostfixDesk) -> None:
+    desk.must("setup", "--yes")
+    place = f"127.0.0.1:{free_port()}"
+    desk.configure(listeners=f'"{place}"')
+
+    ran = desk.must("setup", "--yes")
+
+    text = desk.master.read_text()
+    assert f"{place} inet" in text
+    assert f"{desk.listener} inet" not in text
+    assert text.count("hub unix") == 1
+    assert f"{place} is an address of loopback: no other host can come there" in ran.err
+
+
+def test_what_somebody_else_writes_meanwhile_is_not_lost(desk: PostfixDesk) -> None:
+    """Whoever is asked may take his time, and have the file open elsewhere."""
+    read = postconf.read(desk.one.config)
+    change = planned(read, all_wanted((Endpoint("127.0.0.1", desk.one.inner),), Places(desk.one.tables), "x"))
+    desk.edit("cleanup unix n - n - 0 cleanup", "cleanup unix n - n - 0 cleanup -v")
+
+    with pytest.raises(Refused, match="somebody else wrote"):
+        apply(change, read)
+
+    assert "cleanup -v" in desk.master.read_text()

@@ -16,18 +16,19 @@ from pathlib import Path
 
 from mailtrust.agent.look import Scope, look
 from mailtrust.agent.site import Site
+from mailtrust.core.adopt.receiving import OWN_LISTENER
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
 from mailtrust.core.sessions import OTHERS, Count, Met, PeerReport, Reason, Way, Withdrawn, gathered, reports
 from mailtrust.core.vouching import Vouching, vouching
 from mailtrust.errors import TransportUnavailable
-from mailtrust.transports.postfix.log import Logged
+from mailtrust.transports.postfix.log import DAEMON, Logged
 from mailtrust.transports.postfix.maillog import JOURNAL, Loss, Maillog
 from mailtrust.transports.postfix.settings import settings
 
-OWN_LISTENER = "/inner/smtpd"
-"""How the listener that is set up for peers alone signs its lines in the log: whoever calls there is one."""
+_OWN_LISTENER = f"{OWN_LISTENER}/{DAEMON}"
+"""How the listener for peers alone signs its lines: whoever calls there is one, or means to be."""
 
 _USUAL_LOGS = (Path("/var/log/mail.log"), Path("/var/log/maillog"))
 _NAMES_WITHIN = timedelta(seconds=10)
@@ -98,16 +99,17 @@ def _source(site: Site) -> tuple[str, tuple[Said, ...]]:
 
 
 def _count(site: Site, source: str, known: Vouching, peers: Collection[str], now: datetime) -> None:
-    reading = Maillog(source, site.journal.bookmark(source), now)
+    began = site.journal.bookmark(source)
+    reading = Maillog(source, began, now)
     counts: list[Count] = []
     for one in reading.sessions():
-        if one.tag.endswith(OWN_LISTENER) or one.reason is None or one.address in peers:
+        if one.tag.endswith(_OWN_LISTENER) or one.reason is None or one.address in peers:
             counts.append(_judged(one, known))
         if len(counts) > _GATHER_AT:
             counts = list(gathered(counts))
     if reading.loss is not None:
         counts += _lost(reading.loss)
-    site.journal.read_on(source, gathered(counts), reading.place, now)
+    site.journal.read_on(source, began, gathered(counts), reading.place, now)
 
 
 def _judged(one: Logged, known: Vouching) -> Count:

@@ -296,18 +296,26 @@ class Journal:
         if found:
             self._write(lambda db: sessions.add(db, found), max(one.last_at for one in found))
 
-    def read_on(self, source: str, counts: Iterable[Count], place: str, now: datetime) -> None:
+    def read_on(
+        self, source: str, began: str | None, counts: Iterable[Count], place: str, now: datetime
+    ) -> bool:
         """
-        Add what was read of a log up to *place*, and that place, together: killed at any point, the next
-        reading neither loses a session nor counts one twice.  Raises: StoreUnavailable.
+        Add what was read of a log from the bookmark *began* up to *place*, and that place, together: killed
+        at any point, the next reading neither loses a session nor counts one twice.
+
+        False, and nothing is added, where somebody else read on from there in the meantime.
+        Raises: StoreUnavailable.
         """
         found = tuple(counts)
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: sqlite3.Connection) -> bool:
+            if sessions.bookmark(db, source) != began:
+                return False
             sessions.add(db, found)
             sessions.put_bookmark(db, source, place, now)
+            return True
 
-        self._write(work, now)
+        return self._write(work, now)
 
     def bookmark(self, source: str) -> str | None:
         """Up to where a log was read; None where it never was.  Raises: StoreUnavailable."""

@@ -20,7 +20,7 @@ from mailtrust import clock
 from mailtrust.agent.hands import hands
 from mailtrust.agent.journal import Entry, Journal
 from mailtrust.agent.loop import Round, Tending
-from mailtrust.agent.notify import ServiceManager
+from mailtrust.agent.notify import Systemd
 from mailtrust.agent.parts import fell, tend
 from mailtrust.agent.site import Site, open_site
 from mailtrust.agent.supervision import kept_going, sentence
@@ -46,7 +46,7 @@ class Telling:
     """What came into a server's journal since the last time."""
     complaint: Callable[[str], None]
     """What no journal can hold."""
-    manager: ServiceManager = field(default_factory=ServiceManager)
+    manager: Systemd = field(default_factory=Systemd)
 
 
 async def usable(

@@ -13,7 +13,7 @@ import typer
 
 from mailtrust.agent.journal import Entry
 from mailtrust.agent.loop import Round
-from mailtrust.agent.notify import ServiceManager
+from mailtrust.agent.notify import Systemd
 from mailtrust.agent.run import Agent, File, Read, Telling, once
 from mailtrust.agent.site import Site
 from mailtrust.cli.events import entry_report, write_entries
@@ -58,7 +58,7 @@ def agent(
         _print_units(json_output=json_output)
         return
     read = _reading(session(context), config_dir, context)
-    telling = Telling(_teller(texts(), json_output=json_output), warn, ServiceManager.of(os.environ))
+    telling = Telling(_teller(texts(), json_output=json_output), warn, Systemd.of(os.environ))
     if once_only:
         raise typer.Exit(asyncio.run(_once(read, telling, json_output=json_output)))
     asyncio.run(_run(Agent(read, telling)))

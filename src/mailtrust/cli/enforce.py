@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mailtrust import clock
-from mailtrust.agent.counting import report
+from mailtrust.agent.counting import Report, report
 from mailtrust.agent.journal import Journal
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, session, texts
@@ -22,7 +22,7 @@ from mailtrust.config.edit import read_text, replace_text, with_modes
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.sighting import Act
 from mailtrust.core.sessions import PeerReport
-from mailtrust.errors import BadConfiguration, Refused, StoreUnavailable
+from mailtrust.errors import BadConfiguration, MailtrustError, Refused, StoreUnavailable
 
 app = application()
 
@@ -70,7 +70,7 @@ def enforce(
     config = here.config()
     file = _file(config)
     wanted = "report" if back else "enforce"
-    found = asyncio.run(_counted(config))
+    found = _counted(config, needed=not (force or back))
     named = (
         tuple(one.peer for one in found) if everybody else _keys(peers or [], found, config, force or back)
     )
@@ -96,9 +96,20 @@ def enforce(
     _tell(here, config, change, named, diff, dry_run=dry_run, everybody=everybody)
 
 
-async def _counted(config: Config) -> tuple[PeerReport, ...]:
-    async with open_site(config) as site:
-        found = await report(site, clock.now())
+def _counted(config: Config, *, needed: bool) -> tuple[PeerReport, ...]:
+    """What was counted.  The way back, and the forced one, must not fail for want of a diary."""
+
+    async def look() -> Report:
+        async with open_site(config) as site:
+            return await report(site, clock.now())
+
+    try:
+        found = asyncio.run(look())
+    except MailtrustError as error:
+        if needed:
+            raise
+        caution(error.message)
+        return ()
     shelf = texts()
     for note in found.notes:
         caution(shelf.say(note))

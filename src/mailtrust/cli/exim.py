@@ -40,9 +40,9 @@ def compile_files(
     dry_run: DryRunOption = False,
 ) -> None:
     """
-    Write the files by which Exim knows its peers, as home publishes them now.
+    Write the files by which Exim knows its peers.
 
-    Sessions that are open see them at once; nothing is reloaded.
+    As home publishes them now. Sessions that are open see them at once; nothing is reloaded.
     """
     config = session(context).config()
     if config.transport.kind != "exim":

@@ -11,7 +11,7 @@ from mailtrust.agent.report import finding_report, moment
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import JsonOption, session, texts
 from mailtrust.cli.output import caution, emit, say
-from mailtrust.cli.postfix_instance import InstanceOption, folder_of, our_options, places_of
+from mailtrust.cli.postfix_instance import InstanceOption, current_of, folder_of, our_options, places_of
 from mailtrust.cli.render import EXIT_CODES, PLUGIN_WORDS, VERDICT_STYLE, brief, show_finding
 from mailtrust.config import Config
 from mailtrust.core.checks import Verdict
@@ -42,11 +42,18 @@ def check(
     folder = folder_of(config, instance)
     published, unread = asyncio.run(_published(config))
     seen = look(
-        folder, config.server.name, config.server.listeners, places_of(config), clock.now(), published
+        folder,
+        config.server.name,
+        config.server.listeners,
+        places_of(config),
+        clock.now(),
+        published,
+        current_of(config),
     )
     found = diagnose(seen)
     verdict = _verdict(seen, found)
-    notes = (*seen.notes, *unread)
+    deaf = () if seen.endpoints else ("server.listeners is empty: no listener of peers is judged",)
+    notes = (*seen.notes, *unread, *deaf)
     for note in notes:
         caution(note)
     shelf = texts()

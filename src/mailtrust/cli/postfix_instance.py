@@ -1,12 +1,15 @@
 """Which Postfix a command is about, and how its own programs are called there."""
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
+from mailtrust.certificates.store import Store
 from mailtrust.cli.frame import given
 from mailtrust.config import Config
-from mailtrust.errors import BadConfiguration
+from mailtrust.core.model.certificate import short
+from mailtrust.errors import BadConfiguration, StoreUnavailable
 from mailtrust.transports.postfix.ours import Places
 
 InstanceOption = Annotated[
@@ -28,6 +31,14 @@ def folder_of(config: Config, instance: Path | None) -> Path:
 def places_of(config: Config) -> Places:
     """Where its tables and its chain file are."""
     return Places(config.transport.tables)
+
+
+def current_of(config: Config) -> str:
+    """The current certificate's fingerprint, shortened; empty where there is none, or nobody could look."""
+    with suppress(StoreUnavailable):
+        held = Store(config.server.store).current()
+        return short(held.certificate.fingerprint) if held else ""
+    return ""
 
 
 def its_command(folder: Path, *words: str) -> str:

@@ -1,5 +1,7 @@
 """`mailtrust postfix setup`: a listener and a transport of our own, in master.cf and nowhere else."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +9,26 @@ import typer
 
 from mailtrust.cli.frame import DryRunOption, JsonOption, Session, YesOption, confirm, session
 from mailtrust.cli.output import caution, emit, say
-from mailtrust.cli.postfix_instance import InstanceOption, folder_of, its_command, our_options, places_of
+from mailtrust.cli.postfix_instance import (
+    InstanceOption,
+    current_of,
+    folder_of,
+    its_command,
+    our_options,
+    places_of,
+)
 from mailtrust.config import Config
 from mailtrust.errors import BadConfiguration, TransportUnavailable
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.block import written
-from mailtrust.transports.postfix.change import Change, apply, planned, refuse_deaf
+from mailtrust.transports.postfix.change import (
+    Change,
+    apply,
+    is_for_this_host_alone,
+    planned,
+    refuse_deaf,
+    refuse_old,
+)
 from mailtrust.transports.postfix.configuration import Configuration
 from mailtrust.transports.postfix.ours import HUB, Wanted, all_wanted
 
@@ -48,6 +64,9 @@ def setup(
     seen = postconf.read(folder)
     if config.transport.kind != "postfix":
         caution(f'transport.kind is "{config.transport.kind}": set it to "postfix"')
+    refuse_old(seen)
+    if "lmdb" not in seen.table_types:
+        caution("this Postfix cannot open lmdb tables yet; on Debian: apt install postfix-lmdb")
     services = _services(config, seen.parameters.get("syslog_name", ""))
     change = planned(seen, services)
     steps = tuple(_steps(here, config, seen))
@@ -55,10 +74,13 @@ def setup(
         _tell(change, steps, json_output=json_output, done=False)
         return
     refuse_deaf(seen, config.server.listeners)
+    for endpoint in config.server.listeners:
+        if is_for_this_host_alone(endpoint):
+            caution(f"{endpoint} is an address of loopback: no other host can come there")
     if not json_output:
         say(change.diff().rstrip("\n"))
     confirm(f"Write this to {change.file}?", yes=yes)
-    apply(change, seen, (one.key for one in services))
+    apply(change, seen)
     _tell(change, steps, json_output=json_output, done=True)
 
 
@@ -100,11 +122,25 @@ def _steps(here: Session, config: Config, instance: Configuration) -> tuple[tupl
     options = our_options(config, instance.folder)
     maps = instance.parameters.get("transport_maps", "") or "a table that transport_maps in main.cf names"
     return (
-        ("write the tables and the chain file", here.command("postfix", "compile")),
+        ("write the tables", here.command("postfix", "compile")),
+        *_to_present(here, config),
         ("let Postfix read master.cf", its_command(instance.folder, "postfix", "reload")),
         ("see that all is well", here.command("postfix", "check", *options)),
         *((f"let mail go that way, by a line for each domain in {maps}", line) for line in _routes(config)),
     )
+
+
+def _to_present(here: Session, config: Config) -> Iterator[tuple[str, str]]:
+    """What is to be done where Postfix has no key yet."""
+    chain = places_of(config).chain
+    with suppress(OSError):
+        if chain.exists():
+            return
+    current = current_of(config)
+    if not current:
+        yield "make a certificate, and publish it as that says", here.command("new")
+    named = ("export", current or "CERTIFICATE", "--with-key", "--output", str(chain))
+    yield "put key and certificate where Postfix presents them from", here.command(*named)
 
 
 def _tell(change: Change, steps: tuple[tuple[str, str], ...], *, json_output: bool, done: bool) -> None:

@@ -40,7 +40,7 @@ def undo(
         if not json_output:
             say(change.diff().rstrip("\n"))
         confirm(f"Write this to {change.file}?", yes=yes)
-        apply(change, seen, change.gone)
+        apply(change, seen)
     _tell(change, json_output=json_output, done=change.needed and not dry_run)
     if change.needed and not dry_run and not json_output:
         say("next: let Postfix read master.cf")

@@ -63,7 +63,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
-        Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
+        Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),
         Word("exim", "exim", "Exim as the transport: compile its files."),
     )),
     ("From what was there before", (

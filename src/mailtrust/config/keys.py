@@ -296,7 +296,9 @@ KEYS: tuple[Key, ...] = (
         "What presents the certificate here and believes peers by the directory."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
-        "Whether peers whose key nobody publishes are deferred, or only counted.", '"report"'),
+        "Whether peers whose key nobody publishes are deferred, or only counted.  In report mode a hub takes "
+        "their mail for its local domains and for routes that name a domain, and none by the route *.",
+        '"report"'),
     Key("transport", "peer_modes", 'a table such as {"192.0.2.7" = "report"}', _peer_modes, "{}",
         "The mode towards single peers, by their address; a next hop by its host as the route has it."),
     Key("transport", "accept_local_from", '"peers" or "anybody"', _one_of("peers", "anybody"), '"peers"',

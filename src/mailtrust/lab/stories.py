@@ -169,6 +169,8 @@ async def unreachable(stage: Stage) -> None:
     await replicas.damage(replica)
     await stage.expect(hub1, 12116, everybody=True)
     await stage.expect(hub1, 12103, everybody=True)
+    stage.tell("Mail for hub3 waits at hub1. Why, and whose job is it?")
+    await stage.must(hub1, "why", hub3.name)
     stage.tell(f"The mending: {replicas.repaired}, and hub3 is started.")
     await replicas.repair(replica)
     await organization.restart(hub3)

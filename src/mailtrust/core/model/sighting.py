@@ -168,6 +168,8 @@ class ReplicaSighting:
     """It takes no writes, whatever the others do."""
     far: bool = False
     """It stands in another site: that it cannot be read from here is no more than a note."""
+    author: str = ""
+    """The account that wrote to the entry last; empty where nobody asked, or the directory does not tell."""
     impostors: tuple[Impostor, ...] = ()
     """What says here that it is this server's, and counts for nobody."""
 

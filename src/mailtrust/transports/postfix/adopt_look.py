@@ -25,7 +25,8 @@ from mailtrust.core.adopt.receiving import RESTRICTIONS
 from mailtrust.core.adopt.sending import CHAINS as CLIENT_CHAINS
 from mailtrust.core.adopt.sending import host_of, routes
 from mailtrust.errors import MailtrustError, TransportUnavailable
-from mailtrust.transports.postfix.settings import ask, settings
+from mailtrust.transports.postfix import postconf
+from mailtrust.transports.postfix.settings import settings
 
 SECRET_TABLES = "smtp_sasl_password_maps"  # noqa: S105  # the name of a parameter
 _SENDING = (
@@ -82,11 +83,11 @@ def _instance(folder: Path) -> Instance:
 
 def _services(folder: Path) -> Iterator[MasterEntry]:
     options: dict[str, dict[str, str]] = {}
-    for line in ask(folder, "postconf", "-Px").splitlines():
+    for line in postconf.ask(folder, "postconf", "-Px").splitlines():
         if found := _OVERRIDE.fullmatch(line):
             options.setdefault(found["key"], {})[found["name"]] = found["value"] or ""
     wanted = {*_SENDING, *_RECEIVING}
-    for line in ask(folder, "postconf", "-M").splitlines():
+    for line in postconf.ask(folder, "postconf", "-M").splitlines():
         words = line.split(None, 8)
         if len(words) < 8 or words[7] not in ("smtp", "smtpd"):
             continue
@@ -136,10 +137,7 @@ def _table(folder: Path, name: str) -> Table:
         found = _TABLE.fullmatch(name)
         if found is not None and found["kind"] in _BY_LINE:
             return Table(tuple(_lines(Path(found["where"]))))
-        lines = ask(folder, "postmap", "-s", name.removeprefix("proxy:")).splitlines()
-        return Table(
-            tuple((key, value.strip()) for key, _, value in (line.partition("\t") for line in lines))
-        )
+        return Table(postconf.rows(folder, name.removeprefix("proxy:")))
     except (TransportUnavailable, OSError, UnicodeDecodeError) as error:
         # A message may hold a line of the table, and so a password.
         why = "it is of a kind that cannot be listed" if "sequence" in str(error) else "it cannot be read"

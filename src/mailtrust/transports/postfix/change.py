@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import ipaddress
 import re
 import shutil
 import socket
@@ -27,6 +28,7 @@ from mailtrust.transports.postfix.doctor.restrictions import LISTS, Client, Outc
 from mailtrust.transports.postfix.master_cf import entries
 from mailtrust.transports.postfix.ours import Wanted
 
+_FIRST = (3, 4)
 _TASTE = ("syslog_name", "smtpd_tls_loglevel", "smtp_tls_loglevel", LISTS[0])
 """What a service may have as it likes; the restrictions are judged by what they come to."""
 
@@ -38,8 +40,8 @@ class Change:
     file: Path
     before: str
     after: str
-    gone: frozenset[str] = frozenset()
-    """The keys of the services that are taken out."""
+    ours: frozenset[str] = frozenset()
+    """The keys of the services that may come, go or change by it."""
     kept: tuple[Kept, ...] = ()
     """Lines of ours that somebody edited, and that stay."""
 
@@ -85,7 +87,19 @@ def planned(instance: Configuration, services: Sequence[Wanted]) -> Change:
         for service in ours:
             _refuse_other(instance, service, "it was edited by hand")
         return Change(file, before, before)
-    return Change(file, before, with_block(before, ours))
+    may_change = without_block(before).gone | {one.key for one in ours}
+    return Change(file, before, with_block(before, ours), may_change)
+
+
+def refuse_old(instance: Configuration) -> None:
+    """Raises: Refused for a Postfix that would pass over our settings in silence, and offer no TLS."""
+    version = instance.parameters.get("mail_version", "")
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) < _FIRST:
+        raise Refused(
+            f"this is Postfix {version}: it does not know smtpd_tls_chain_files",
+            hint="direct trust needs Postfix 3.4 or later",
+        )
 
 
 def taken_back(folder: Path) -> Change:
@@ -123,20 +137,27 @@ def refuse_deaf(instance: Configuration, endpoints: Iterable[Endpoint]) -> None:
             ) from error
 
 
-def apply(change: Change, instance: Configuration, ours: Iterable[str]) -> None:
+def is_for_this_host_alone(endpoint: Endpoint) -> bool:
+    """True for a name that leads to loopback, as Debian's /etc/hosts has the host's own at 127.0.1.1."""
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(one[4][0]).is_loopback for one in found)
+
+
+def apply(change: Change, instance: Configuration) -> None:
     """
     Write it; mode and owner stay, and the file is there whole or as it was.
 
-    *ours* are the keys of the services that may come, go or change.  Raises: Refused where somebody else
-    wrote the file meanwhile or Postfix would read other services otherwise; TransportUnavailable.
+    Raises: Refused where somebody else wrote the file meanwhile, or Postfix would read other services than
+    ours in another way; TransportUnavailable.
     """
-    _prove(change, instance, frozenset(ours))
+    _refuse_overtaken(change)
+    _prove(change, instance)
+    _refuse_overtaken(change)
     try:
         about = change.file.stat()
-        if _read(change.file) != change.before:
-            raise Refused(
-                f"nothing was changed: somebody else wrote {change.file} meanwhile", hint="run it again"
-            )
         durable.write(
             change.file, change.after.encode("utf-8", "surrogateescape"), about.st_mode & 0o7777,
             (about.st_uid, about.st_gid),
@@ -147,7 +168,14 @@ def apply(change: Change, instance: Configuration, ours: Iterable[str]) -> None:
         ) from error
 
 
-def _prove(change: Change, instance: Configuration, ours: frozenset[str]) -> None:
+def _refuse_overtaken(change: Change) -> None:
+    if _read(change.file) != change.before:
+        raise Refused(
+            f"nothing was changed: somebody else wrote {change.file} meanwhile", hint="run it again"
+        )
+
+
+def _prove(change: Change, instance: Configuration) -> None:
     before = postconf.service_lines(instance.folder)
     with tempfile.TemporaryDirectory(prefix="mailtrust-") as name:
         beside = Path(name)
@@ -155,7 +183,7 @@ def _prove(change: Change, instance: Configuration, ours: frozenset[str]) -> Non
         shutil.copy2(instance.folder / "main.cf", beside / "main.cf")
         (beside / "master.cf").write_bytes(change.after.encode("utf-8", "surrogateescape"))
         after = postconf.service_lines(beside)
-    for key in (before.keys() | after.keys()) - ours:
+    for key in (before.keys() | after.keys()) - change.ours:
         if before.get(key) != after.get(key):
             raise Refused(
                 f"nothing was changed: Postfix would read {key} in another way than before",
@@ -165,19 +193,25 @@ def _prove(change: Change, instance: Configuration, ours: frozenset[str]) -> Non
 
 def _refuse_other(instance: Configuration, service: Wanted, who: str) -> None:
     there = instance.service(service.key)
+    if there is None:
+        raise Refused(
+            f"our lines in {instance.folder / 'master.cf'} were edited by hand, and lack {service.key}",
+            hint="`mailtrust postfix undo` takes them back and keeps what was edited; then set up again",
+        )
     differing = sorted(
         name
         for name, value in service.options.items()
-        if name not in _TASTE and (there is None or _words(instance.setting(there, name)) != _words(value))
+        if name not in _TASTE and _words(instance.setting(there, name)) != _words(value)
     )
-    if there is not None and there.receives and not _is_closed(instance, there):
+    if there.receives and not _is_closed(instance, there):
         differing.append(LISTS[0])
     if differing:
+        elsewhere = "; or name another place in server.listeners" if there.receives else ""
         raise Refused(
             f"{service.key} is in {instance.folder / 'master.cf'}, {who}, and differs from what "
             f"direct trust needs in {', '.join(differing)}",
             hint="`mailtrust postfix check` judges it as it is; `mailtrust postfix undo` takes back what is "
-            "ours; `mailtrust postfix setup --print` shows what it would be",
+            f"ours; `mailtrust postfix setup --print` shows what it would be{elsewhere}",
         )
 
 

@@ -13,12 +13,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from mailtrust.core.digests import digest
 from mailtrust.core.sessions import Reason
 from mailtrust.errors import BadInput
 
 DAEMON = "smtpd"
+_SIGNED = f"/{DAEMON}["
+_TELLING = ("connect from ", "fingerprint=", " TLS connection ")
+"""Other lines, most of them, need not be taken apart."""
 _OPEN_MOST = 10_000
 _OPEN_LONGEST = timedelta(days=1)
 _CLASSIC = "%Y %b %d %H:%M:%S"
@@ -92,7 +96,7 @@ class Sessions:
     def read(self, line: Line) -> Logged | None:
         """The session that this line ends, if it does, and somebody wanted to send."""
         key = line.tag, line.pid
-        if found := _CONNECT.fullmatch(line.text):
+        if line.text.startswith("connect") and (found := _CONNECT.fullmatch(line.text)):
             self._forget_the_dead(line.at)
             self._open[key] = Open(line.tag, line.pid, line.at, found["address"])
             return None
@@ -100,7 +104,7 @@ class Sessions:
         if one is None:
             # It began before our first line: what it showed is not known, and it is no evidence.
             return None
-        if found := _CERTIFICATE.fullmatch(line.text):
+        if "fingerprint=" in line.text and (found := _CERTIFICATE.fullmatch(line.text)):
             self._open[key] = _presenting(one, found["leaf"], found["key"])
         elif found := _TLS.match(line.text):
             self._open[key] = replace(one, how=found["how"])
@@ -124,7 +128,7 @@ def line_of(text: str, now: datetime, zone: tzinfo | None) -> Line | None:
 
     The classic form has no year: it is the latest that does not lie ahead of *now*.
     """
-    if f"/{DAEMON}[" not in text:
+    if _SIGNED not in text or not any(telling in text for telling in _TELLING):
         return None
     found = _LINE.fullmatch(text)
     if found is None or not found["tag"].endswith(f"/{DAEMON}"):
@@ -133,6 +137,7 @@ def line_of(text: str, now: datetime, zone: tzinfo | None) -> Line | None:
     return Line(at, found["tag"], int(found["pid"]), found["text"]) if at is not None else None
 
 
+@lru_cache(maxsize=8)
 def _moment(text: str, now: datetime, zone: tzinfo | None) -> datetime | None:
     if text[0].isdigit():
         with suppress(ValueError):

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from mailtrust.certificates.formats import pin_of, read_certificates, read_key
@@ -20,6 +21,7 @@ from mailtrust.errors import MailtrustError, TransportUnavailable
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.configuration import Configuration, pieces
 from mailtrust.transports.postfix.doctor.files import chain_files
+from mailtrust.transports.postfix.doctor.receiving import lets_neighbours_in
 from mailtrust.transports.postfix.doctor.seen import (
     ChainFault,
     ChainFile,
@@ -35,6 +37,8 @@ _LABEL = re.compile(rb"-----BEGIN ([A-Z ]+)-----")
 _SUFFIXES = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "btree": ".db", "texthash": ""}
 _RELAYHOSTS = "sender_dependent_relayhost_maps"
 _ROUTING = ("transport_maps", "sender_dependent_default_transport_maps", _RELAYHOSTS)
+_MOST_NAMES = 20
+"""The DNS may be slow, and a few peers in mynetworks make the point."""
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -46,9 +50,11 @@ def look(
     places: Places,
     now: datetime,
     certificates: Mapping[Pin, tuple[tuple[ServerName, Certificate], ...]],
+    current: str = "",
 ) -> Seen:
     """
-    Everything that the doctor judges by; *certificates* are what the directory knows.
+    Everything that the doctor judges by; *certificates* are what the directory knows, *current* what is
+    presented here.
 
     Raises: TransportUnavailable where the instance itself cannot be read.
     """
@@ -56,14 +62,13 @@ def look(
     names = dict.fromkeys((places.relay_clientcerts, places.tls_policy, *relevant_tables(instance)))
     tables = {name: table(folder, name) for name in names}
     found = routes_of(instance)
-    hosts = (
-        *(one.host for one in endpoints),
-        *(host_of(hop) for hop in tables[places.tls_policy].rows or {}),
-    )
     seen = Seen(
-        server, endpoints, instance, places, now, _addresses(hosts), tables,
-        routes=found.routes, every_route=not found.notes, certificates=certificates,
+        server, endpoints, instance, places, now, _addresses(one.host for one in endpoints), tables,
+        routes=found.routes, every_route=not found.notes, certificates=certificates, current=current,
     )  # fmt: skip
+    if lets_neighbours_in(seen):
+        peers = (host_of(hop) for hop in tables[places.tls_policy].rows or {})
+        seen = replace(seen, addresses={**_addresses(islice(peers, _MOST_NAMES)), **seen.addresses})
     chains = {path: chain_file(Path(path)) for path in chain_files(seen)}
     unseen = (one.why for one in tables.values() if one.rows is None and not (one.missing or one.damaged))
     locked = (one.why for one in chains.values() if one.why)

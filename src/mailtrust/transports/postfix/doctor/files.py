@@ -116,10 +116,9 @@ def chain_unusable(seen: Seen) -> Iterator[Finding]:
                 continue
             told.add(file)
             said = Said(_FAULTS[chain.fault], {"file": file})
-            ours = file == str(seen.places.chain) and chain.fault is ChainFault.MISSING
             yield Finding(
                 catalog.CHAIN_UNUSABLE, seen.server, file, chain.fault.value, {"file": file}, (said,),
-                action=COMPILE if ours else None,
+                action=_written_anew(seen, file),
             )  # fmt: skip
 
 
@@ -129,10 +128,14 @@ def chain_exposed(seen: Seen) -> Iterator[Finding]:
         chain = seen.chains.get(path)
         if chain is not None and chain.exposed:
             said = Said("store.key-readable", {"file": path})
-            yield Finding(
-                catalog.KEY_EXPOSED, seen.server, path, values={"file": path}, evidence=(said,),
-                action=COMPILE if path == str(seen.places.chain) else None,
-            )  # fmt: skip
+            yield Finding(catalog.KEY_EXPOSED, seen.server, path, values={"file": path}, evidence=(said,))
+
+
+def _written_anew(seen: Seen, file: str) -> str | None:
+    """The command that puts key and certificate there; what is not ours is not written over."""
+    if not seen.current or file != str(seen.places.chain):
+        return None
+    return f"mailtrust export {seen.current} --with-key --output {file}"
 
 
 def _unusable(seen: Seen, table: Table, cause: str, said: Said) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from mailtrust.core.events import catalog
 from mailtrust.core.model.event import Event, Finding, Said
@@ -21,6 +22,7 @@ from mailtrust.transports.postfix.doctor.restrictions import (
 from mailtrust.transports.postfix.doctor.seen import Receiver, Seen, host_of
 
 SETUP, COMPILE = "mailtrust postfix setup", "mailtrust postfix compile"
+_MOST_PEERS = 5
 _STRANGER = Client()
 _PEER = Client(known=True)
 _NEIGHBOUR = Client(neighbour=True)
@@ -66,9 +68,7 @@ def asks_authority(seen: Seen) -> Iterator[Finding]:
 def does_not_decide(seen: Seen) -> Iterator[Finding]:
     """Something else than the certificate lets a client in, or nothing does."""
     for receiver in seen.receivers():
-        found = _why_not_the_certificate(seen, receiver)
-        if found is not None:
-            cause, evidence = found
+        for cause, evidence in _why_not_the_certificate(seen, receiver):
             yield _about(seen, receiver, catalog.CERTIFICATE_DOES_NOT_DECIDE, *evidence, cause=cause)
 
 
@@ -115,26 +115,33 @@ def elsewhere(seen: Seen, service: str, name: str, read: str, ours: str) -> Find
     )
 
 
-def _why_not_the_certificate(seen: Seen, receiver: Receiver) -> tuple[str, tuple[Said, ...]] | None:
+def _why_not_the_certificate(seen: Seen, receiver: Receiver) -> Iterator[tuple[str, tuple[Said, ...]]]:
     instance, service = seen.instance, receiver.service
-    outcomes = {
-        who: {_decided(seen, receiver, who, local=local).outcome for local in (False, True)}
-        for who in (_STRANGER, _PEER, _NEIGHBOUR, _USER)
-    }
     lists = tuple(_setting(seen, receiver, name) for name in LISTS if instance.setting(service, name))
+    strangers, peers = (
+        {_decided(seen, receiver, who, local=local).outcome for local in (False, True)}
+        for who in (_STRANGER, _PEER)
+    )
     # The public port 25 takes mail for its own domains from everybody, and shall.
-    if receiver.ours and Outcome.ACCEPTED in outcomes[_STRANGER]:
-        return catalog.OPEN_TO_ALL, lists
-    if outcomes[_PEER] != {Outcome.ACCEPTED}:
-        late = "permit_tls_clientcerts" in instance.setting(service, LISTS[0])
-        early = not instance.holds(service, "smtpd_delay_reject") and late
-        delay = (_setting(seen, receiver, "smtpd_delay_reject"),) if early else ()
-        return (catalog.TOO_EARLY if early else catalog.NO_RULE), (*delay, *lists)
+    if receiver.ours and Outcome.ACCEPTED in strangers:
+        yield catalog.OPEN_TO_ALL, lists
+    if peers != {Outcome.ACCEPTED}:
+        asked_first = "permit_tls_clientcerts" in instance.setting(service, LISTS[0])
+        if asked_first and not instance.holds(service, "smtpd_delay_reject"):
+            yield catalog.TOO_EARLY, (_setting(seen, receiver, "smtpd_delay_reject"), *lists)
+        else:
+            yield catalog.NO_RULE, lists
     if _gains(seen, receiver, _NEIGHBOUR):
-        return catalog.MYNETWORKS, (_setting(seen, receiver, "mynetworks"), *_neighbours(seen, receiver))
+        networks = _setting(seen, receiver, "mynetworks")
+        peers_there = islice(_neighbours(seen, receiver), _MOST_PEERS)
+        yield catalog.MYNETWORKS, (networks, *peers_there, *lists)
     if receiver.ours and _gains(seen, receiver, _USER):
-        return catalog.PASSWORD, (_setting(seen, receiver, "smtpd_sasl_auth_enable"), *lists)
-    return None
+        yield catalog.PASSWORD, (_setting(seen, receiver, "smtpd_sasl_auth_enable"), *lists)
+
+
+def lets_neighbours_in(seen: Seen) -> bool:
+    """True if a listener lets in whoever comes from mynetworks: then the peers' addresses matter."""
+    return any(_gains(seen, one, _NEIGHBOUR) for one in seen.receivers())
 
 
 def _gains(seen: Seen, receiver: Receiver, client: Client) -> bool:

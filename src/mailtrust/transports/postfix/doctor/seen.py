@@ -104,6 +104,8 @@ class Seen:
     """False where a transport table cannot be listed."""
     certificates: Mapping[Pin, tuple[tuple[ServerName, Certificate], ...]] = field(default_factory=dict)
     """All that home publishes, by key."""
+    current: str = ""
+    """The current certificate, by its short fingerprint; empty for none, and where we could not look."""
     notes: tuple[str, ...] = ()
     """What could not be looked at, in a sentence each."""
 
