@@ -37,6 +37,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
     ("Begin", (
         Word("init", "init", "Look around, then write an annotated configuration."),
         Word("lab", "lab", "Play a whole organization on this machine, with stories."),
+        Word("simulate", "simulate", "Try rotations out in a simulated world: stories, and a search."),
         Word("explain", "explain", "The page of an event, in your language; alone: all events."),
     )),
     ("Certificates of this server", (
