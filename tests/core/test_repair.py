@@ -143,6 +143,15 @@ def test_what_home_lost_is_written_there_again_or_at_the_primary() -> None:
     )
 
 
+def test_a_host_from_an_image_gets_a_new_certificate_and_not_its_old_one_back() -> None:
+    """The journal knows of a switch to one that this store does not have."""
+    switched = Act("present", HUB1, NEWER.fingerprint, NOON)
+    view = a_view(STORE, a_wire(OURS), a_replica(DC1, NEWER), acts=(switched,))
+
+    assert Install(HUB1) in mending(view)
+    assert Publish(HUB1, OURS.fingerprint) not in mending(view)
+
+
 def mends(view: View, policy: Policy | None = None) -> list[tuple[Action, int | None]]:
     policy = policy or Policy()
     findings = diagnose(view, {}, policy, NOON).findings

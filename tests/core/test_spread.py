@@ -37,6 +37,16 @@ def test_what_came_and_went_since_leads_from_the_one_to_the_other(
     assert (copy == original) == (not has_come and not has_gone)
 
 
+def test_keys_that_lie_in_one_part_are_changed_together() -> None:
+    """Numbers of which one is a multiple of the parts away from the other; chance rarely draws them."""
+    large = Spread({number: number for number in range(3000)})
+
+    copy = large.changed({7: 8, 7 + 1024: 9}, [7 + 2048])
+
+    assert (copy[7], copy[7 + 1024], 7 + 2048 in copy) == (8, 9, False)
+    assert large[7 + 2048] == 7 + 2048
+
+
 def test_a_small_change_of_a_large_one_leaves_nearly_all_of_it_shared() -> None:
     large = Spread({number: number for number in range(100_000)})
 
