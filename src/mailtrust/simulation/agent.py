@@ -48,7 +48,7 @@ def look(world: World, host: Host, sample: int = 0) -> View:
         wire = WireSighting(server, endpoint, None, now, UNREAD)
     else:
         # What was put there last is what a probe meets: a reload ends every process that is idle.
-        met = shown[0 if host.is_shown_anew else sample % len(shown)]
+        met = shown[0 if host.chain != host.slots.current else sample % len(shown)]
         wire = WireSighting(server, endpoint, (host.leaves[met],), now)
         host.is_shown_anew = False
     found[WireSighting, wire.place] = wire
