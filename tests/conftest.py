@@ -6,9 +6,14 @@ import os
 import re
 
 import pytest
+from hypothesis import settings
 
 from mailtrust.cli.loop import make_room
 from tests.programs import OWN_NETWORK, leave_out, leave_out_here, program
+
+# No test is timed: a busy neighbour must not make a build red.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -225,3 +225,13 @@ def test_tables_of_an_old_snapshot_believe_whom_the_site_chose() -> None:
     assert NUMBERED.in_force(old, max_age, defer=False) is NUMBERED
     assert NUMBERED.in_force(NOON, max_age, defer=True) is NUMBERED
     assert NUMBERED.in_force(old, max_age, defer=True).servers == {}
+
+
+def test_what_is_kept_is_told_by_name_and_until_when() -> None:
+    """So that somebody can look after it, and that a snapshot with it is written down as another one."""
+    after = restored()
+
+    assert (after.kept_of, after.kept_until) == ((HUB2,), LATER + KEPT_WHERE_IT_WENT_BACK)
+    assert (NUMBERED.kept_of, NUMBERED.kept_until) == ((), None)
+    assert after.says_other_than(NUMBERED)
+    assert not after.says_other_than(after)

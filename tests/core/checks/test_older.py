@@ -112,6 +112,21 @@ def test_a_store_that_came_back_beside_its_journal_contradicts_it() -> None:
     assert found.action == f"mailtrust enable {NEW.fingerprint[:12]}"
 
 
+def test_a_store_without_what_the_journal_presented_was_restored_whatever_its_files_say() -> None:
+    """A restore may write every file anew."""
+    store = an_old_store(changed_at=NOON)
+    found = the(12105, judged(a_view(store, a_replica(DC1, OLD, NEW), a_wire(OLD), acts=SINCE)))
+
+    assert phrases(found) == ["wire.shows", "old.behind-journal"]
+
+
+def test_a_restored_host_that_shows_something_else_is_another_matter() -> None:
+    foreign = a_certificate(key="foreign")
+    view = a_view(an_old_store(), a_replica(DC1, OLD, NEW, foreign), a_wire(foreign), acts=SINCE)
+
+    assert the(12105, judged(view)).cause is None
+
+
 def test_a_later_certificate_whose_key_is_lost_is_not_enabled_but_replaced() -> None:
     view = a_view(an_old_store(), a_replica(DC1, OLD, NEW), a_wire(OLD), acts=SINCE)
 

@@ -34,7 +34,7 @@ BEFORE = a_store(installed(OLD, Slot.CURRENT), installed(NEW, Slot.NEXT))
 AFTER = a_store(installed(OLD, Slot.PREVIOUS), installed(NEW, Slot.CURRENT))
 BOTH = (a_replica(DC1, OLD, NEW), a_replica(DC2, OLD, NEW))
 BEGUN = Intent(Rotation(HUB1, NEW.fingerprint, old=frozenset({OLD.fingerprint})), "start", NOON - minutes(9))
-LONG_AGO = since((DC1, NEW, 300), (DC2, NEW, 300), (str(ENDPOINT), NEW, 200))
+LONG_AGO = since((DC1, NEW, 300), (DC2, NEW, 300), (str(ENDPOINT), NEW, 200), ("/srv/hub1", NEW, 200))
 
 
 def blocked(*looks: Sighting, history: History = LONG_AGO) -> Finding | None:

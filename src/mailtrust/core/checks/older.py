@@ -85,15 +85,14 @@ def _behind_directory(case: Case, store: StoreSighting, leaf: Certificate) -> It
     known_until = _known_until(case, store)
     gone = case.withdrawals.get(leaf.fingerprint)
     forgotten = gone is not None and leaf.fingerprint not in dict(case.history.withdrawn(case.server))
-    if not forgotten and (known_until is None or newer.published_at <= known_until):
+    if not forgotten and newer.published_at <= known_until:
         return
     values = {"fingerprint": short(leaf.fingerprint), "other": short(newer.certificate.fingerprint)}
     if gone is not None and forgotten:
         yield Said("old.withdrawal-forgotten", {**values, "at": when(gone)})
     places = ", ".join(look.place for look in case.publishing(newer.certificate.pin))
     yield Said("old.never-had", {**values, "at": when(newer.published_at), "places": places})
-    if known_until is not None:
-        yield Said("old.known-until", {"store": store.place, "at": when(known_until)})
+    yield Said("old.known-until", {"store": store.place, "at": when(known_until)})
 
 
 def _never_had(case: Case, store: StoreSighting) -> Published | None:
@@ -107,11 +106,11 @@ def _never_had(case: Case, store: StoreSighting) -> Published | None:
     return max(found, key=lambda one: one.published_at, default=None)
 
 
-def _known_until(case: Case, store: StoreSighting) -> datetime | None:
-    """The latest moment that this host remembers: of its store, or of its journal."""
+def _known_until(case: Case, store: StoreSighting) -> datetime:
+    """The latest moment that this host remembers, of its store, which holds something, or of its journal."""
     moments = [act.done_at for act in case.history.acts if act.server == case.server]
     moments += [one.arrived_at for one in store.found or ()]
-    return max((*moments, *filter(None, (store.changed_at,))), default=None)
+    return max((*moments, *filter(None, (store.changed_at,))))
 
 
 def _file_time(store: StoreSighting, later: datetime) -> Iterator[Said]:

@@ -245,8 +245,7 @@ class Snapshot:
             return self
         has = {server: [pin for pin in pins if pin not in gone] for server, pins in had.items()}
         for pin, server in come.items():
-            if pin not in has[server]:
-                has[server].append(pin)
+            has[server].append(pin)
         keep = {server: tuple(pins) for server, pins in has.items() if pins}
         settled = come.keys() | gone
         return replace(
