@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = {
+    "/usr/lib/postfix/postfix-lmdb.so": "postfix-lmdb",
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
     "adcli": "adcli",
     "certutil": "libnss3-tools",
@@ -41,6 +42,7 @@ PACKAGES = {
     "openssl": "openssl",
     "pk12util": "libnss3-tools",
     "postconf": "postfix",
+    "postmap": "postfix",
     "posttls-finger": "postfix",
     "ps": "procps",
     "samba": "samba",

@@ -11,6 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 programs='openssl:openssl:the handshakes with another TLS client
 swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
+/usr/lib/postfix/postfix-lmdb.so:postfix-lmdb:the tables of Postfix
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C

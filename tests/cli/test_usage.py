@@ -24,7 +24,7 @@ def snapshot(desk: Desk) -> dict[str, bytes]:
     }
 
 
-GROUPS = {"audit", "directory", "hub", "rotate"}
+GROUPS = {"audit", "directory", "hub", "postfix", "rotate"}
 """Commands that have commands."""
 
 

@@ -60,6 +60,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
     ("Places", (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("hub", "hub", "The embedded transport, and its queue."),
+        Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
     )),
     ("Exchange", (
         Word("audit", "audit", "An Exchange organization on one page, from outside."),

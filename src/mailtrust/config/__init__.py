@@ -80,7 +80,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """What presents and believes here; the rest of it concerns the hub."""
+    """What presents and believes here: the hub, or from *postfix* on Postfix."""
 
     kind: str
     mode: str
@@ -93,6 +93,11 @@ class Transport:
     routes: Mapping[str, Endpoint]
     queue_lifetime: timedelta
     message_size_bytes: int
+    postfix: Path
+    """The configuration directory of the instance."""
+    tables: Path
+    helper: Path | tuple[str, ...]
+    next_hops: Mapping[str, tuple[ServerName, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +255,8 @@ def _transport(document: Document, server: Server) -> Transport:
         routes=document.get("transport.routes"),
         queue_lifetime=document.get("transport.queue_lifetime"),
         message_size_bytes=document.get("transport.message_size"),
+        postfix=document.get("transport.postfix"),
+        tables=document.get("transport.tables") or server.store / "postfix",
+        helper=document.get("transport.helper"),
+        next_hops=document.get("transport.next_hops"),
     )

@@ -7,6 +7,7 @@ generated from it: a key that stands here is known everywhere, and one that does
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -144,6 +145,36 @@ def _routes(value: object) -> dict[str, Endpoint]:
     return {names[domain]: endpoint(_text(hop)) for domain, hop in value.items()}
 
 
+def _next_hops(value: object) -> dict[str, tuple[ServerName, ...]]:
+    if not isinstance(value, dict):
+        raise BadInput("it is not a table")
+    hops = {_next_hop(hop): tuple(map(server_name, _texts(servers))) for hop, servers in value.items()}
+    if len(hops) < len(value) or not all(hops.values()):
+        raise BadInput("it is ambiguous", hint="each next hop stands there once, with at least one server")
+    return hops
+
+
+def _next_hop(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[!-~]{1,255}", text):
+        raise BadInput(
+            f"{text!r} is not a next hop", hint="write it as the transport table has it, as [192.0.2.7]:25"
+        )
+    # Postfix looks tables up in lower case, whatever the transport table has.
+    return text.lower()
+
+
+def _socket_or_words(value: object) -> Path | tuple[str, ...]:
+    return _folder(value) if isinstance(value, str) else _words(value)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    words = _texts(value)
+    if not words:
+        raise BadInput("it names no program")
+    return words
+
+
 def _peer_modes(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise BadInput("it is not a table")
@@ -234,8 +265,7 @@ KEYS: tuple[Key, ...] = (
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
         "How long one look at a listener or a replica may take."),
     Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
-        "What presents the certificate here and believes peers by the directory.  Postfix is not set up by "
-        "this release yet."),
+        "What presents the certificate here and believes peers by the directory."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
         "Whether peers whose key nobody publishes are deferred, or only counted.", '"report"'),
@@ -257,6 +287,19 @@ KEYS: tuple[Key, ...] = (
         "Hub: how long a message is tried before its sender is told."),
     Key("transport", "message_size", 'a size such as "50 MiB"', _size, '"50 MiB"',
         "Hub: the largest message it takes."),
+    Key("transport", "postfix", _PATH, _folder, '"/etc/postfix"',
+        "Postfix: the configuration directory of the instance."),
+    Key("transport", "tables", _PATH, _folder, "STORE/postfix",
+        "Postfix: the folder of the tables and of the chain file; root's alone, as every folder above it.",
+        '"/var/lib/mailtrust/postfix"'),
+    Key("transport", "helper", "the absolute path of a socket, or a list of words that start a program",
+        _socket_or_words, '"/run/mailtrust/postfix-helper.sock"',
+        "Postfix: where root's part is asked to write the tables and the chain file, and to reload, by an "
+        "account that may not; root does it itself."),
+    Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
+        "{}",
+        "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
+        "table."),
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))

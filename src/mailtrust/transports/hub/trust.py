@@ -92,6 +92,8 @@ class Trust:
         self._anybody_changed = False
         self._in_step = False
         """True while the snapshot has all that home showed at the last look at everybody, and told since."""
+        self.looked_again = asyncio.Event()
+        """Set at the end of `keep`'s next look, whatever came of it; the look after that has another one."""
         self.snapshot = Snapshot()
 
     @property
@@ -135,6 +137,8 @@ class Trust:
                 woken.clear()
                 async with self._one_look:
                     await self._catch_up()
+                self.looked_again.set()
+                self.looked_again = asyncio.Event()
 
     async def look(self) -> None:
         """Renew the snapshot by one look.  A replica that cannot be read leaves it as it is."""

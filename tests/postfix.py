@@ -1,0 +1,358 @@
+"""
+Real Postfix instances of a test's own: nothing of the machine's is read, written or restarted.
+
+    with postfix.folder() as folder, postfix.started(folder / "mx1", chain=chain_pem(HUB1)) as mx1:
+        with postfix.session(mx1.port) as peer:
+            assert postfix.answer(peer, "ann@mx1.example.test").code == 250
+
+Each has its own configuration, queue, log, tables and ports, and no DNS.  As shipped it is a stranger's usual
+mail server with a public listener (`port`).  With ``trusting=True`` it has besides what direct trust needs: a
+listener of its own (`inner`) and the transport `hub`, by tables in the folder `tables`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import smtplib
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from tests.loopback import LOOPBACK, PATIENCE, free_port
+from tests.make import a_key, an_x509
+from tests.programs import needs, program
+
+MARKS = [
+    needs("postconf", "/usr/lib/postfix/postfix-lmdb.so"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="Postfix's master starts as root only"),
+]
+"""For `pytestmark` of a file that starts one."""
+
+_MAIN = {
+    "compatibility_level": "3.6",
+    "mail_owner": "postfix",
+    "setgid_group": "postdrop",
+    "inet_interfaces": LOOPBACK,
+    "inet_protocols": "ipv4",
+    # What a server of loopback has to do without: DNS.
+    "smtp_dns_support_level": "disabled",
+    "smtp_host_lookup": "native",
+    "mydestination": "$myhostname, localhost",
+    "local_recipient_maps": "",
+    "local_transport": "discard:",
+    "mynetworks": "",
+    "alias_maps": "",
+    "alias_database": "",
+    "append_dot_mydomain": "no",
+    "biff": "no",
+    "smtpd_tls_security_level": "may",
+    "smtpd_tls_chain_files": "{folder}/chain.pem",
+    "smtpd_tls_loglevel": "1",
+    "smtp_tls_security_level": "may",
+    "smtp_tls_loglevel": "1",
+    # A test asks more questions in one session than a polite client, and does not wait for the answers.
+    "smtpd_error_sleep_time": "0",
+    "smtpd_soft_error_limit": "1000000",
+    "smtpd_hard_error_limit": "1000000",
+    "minimal_backoff_time": "1s",
+    "maximal_backoff_time": "2s",
+    "queue_run_delay": "1s",
+}
+_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 1 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+local unix - n n - - local
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+tlsproxy unix - - n - 0 tlsproxy
+postlog unix-dgram n - n - 1 postlogd
+"""
+_TRUSTING = """\
+127.0.0.1:{inner} inet n - n - - smtpd
+  -o syslog_name=postfix/inner
+  -o smtpd_tls_security_level=may
+  -o smtpd_tls_chain_files={tables}/chain.pem
+  -o smtpd_tls_ask_ccert=yes
+  -o smtpd_tls_fingerprint_digest=sha256
+  -o smtpd_tls_CAfile=
+  -o smtpd_tls_loglevel=1
+  -o relay_clientcerts=lmdb:{tables}/relay_clientcerts
+  -o smtpd_client_restrictions=permit_tls_clientcerts,defer
+  -o smtpd_relay_restrictions=permit_tls_clientcerts,defer
+  -o smtpd_recipient_restrictions=
+hub unix - - n - - smtp
+  -o syslog_name=postfix/hub
+  -o smtp_tls_security_level=fingerprint
+  -o smtp_tls_fingerprint_digest=sha256
+  -o smtp_tls_fingerprint_cert_match=
+  -o smtp_tls_policy_maps=lmdb:{tables}/tls_policy
+  -o smtp_tls_chain_files={tables}/chain.pem
+"""
+
+
+class Answer(NamedTuple):
+    """What the server said to a command."""
+
+    code: int
+    text: str
+
+
+@dataclass
+class Postfix:
+    """One instance; `started` makes, starts and stops it."""
+
+    folder: Path
+    name: str = "mx1.example.test"
+    port: int = field(default_factory=free_port)
+    """Where its public listener is, as on port 25."""
+    inner: int = field(default_factory=free_port)
+    """Where the listener of direct trust is, if it has one."""
+
+    @property
+    def config(self) -> Path:
+        """Its configuration directory, as after ``postfix -c``."""
+        return self.folder / "etc"
+
+    @property
+    def tables(self) -> Path:
+        """Where tables and chain file of direct trust are, root's alone."""
+        return self.folder / "tables"
+
+    @property
+    def log(self) -> str:
+        """All that it has logged so far."""
+        file = self.folder / "log"
+        return file.read_text("utf-8") if file.exists() else ""
+
+    @property
+    def master(self) -> int:
+        """The process id of its master(8)."""
+        return int((self.folder / "queue/pid/master.pid").read_text().split()[0])
+
+    def make(self, *, chain: str, main: Mapping[str, str], master: str, routes: Mapping[str, str]) -> None:
+        """Write its files; *routes* is a transport table: ``{"mx2.test": "hub:[127.0.0.1]:2525"}``."""
+        for name in ("queue", "data", "tables"):
+            (self.folder / name).mkdir(parents=True)
+        owner = pwd.getpwnam("postfix")
+        os.chown(self.folder / "data", owner.pw_uid, owner.pw_gid)
+        for place in (self.folder / "chain.pem", self.tables / "chain.pem"):
+            place.write_text(chain)
+            place.chmod(0o600)
+        self.make_configuration(main, master, routes)
+
+    def make_configuration(
+        self,
+        main: Mapping[str, str] | None = None,
+        master: str = "",
+        routes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Its configuration alone, which is all that postmap and postconf need."""
+        self.config.mkdir(parents=True)
+        hops = ", ".join(f"{{ {domain} = {hop} }}" for domain, hop in (routes or {}).items())
+        own = {
+            "queue_directory": "{folder}/queue",
+            "data_directory": "{folder}/data",
+            "maillog_file": "{folder}/log",
+            "maillog_file_prefixes": "{folder}",
+            "myhostname": self.name,
+            "transport_maps": f"inline:{{ {hops} }}" if hops else "",
+        }
+        lines = {**own, **_MAIN, **(main or {})}
+        text = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        main_cf = self.config / "main.cf"
+        main_cf.write_text(text.replace("{folder}", str(self.folder)))
+        # Every program of Postfix waits until this file is two seconds old, lest it is being edited.
+        os.utime(main_cf, (0, 0))
+        filled = master.format(port=self.port, inner=self.inner, tables=self.tables, folder=self.folder)
+        (self.config / "master.cf").write_text(filled)
+
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """One of Postfix's programs on this instance: ``run("postmap", "-q", key, table)``."""
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        line = [program(words[0]) or words[0], "-c", str(self.config), *words[1:]]
+        return subprocess.run(line, capture_output=True, text=True, check=check, env={"PATH": path})
+
+    def start(self) -> None:
+        """Raises: CalledProcessError with what Postfix said."""
+        self.run("postfix", "start")
+        _until(lambda: _answers(self.port), "its public listener answers")
+
+    def stop(self) -> None:
+        """Wait until it has ended; nothing where it does not run."""
+        if not self.runs():
+            return
+        master = self.master
+        self.run("postfix", "stop", check=False)
+        _until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
+
+    def runs(self) -> bool:
+        """True while its master does."""
+        return self.run("postfix", "status", check=False).returncode == 0
+
+    def reload(self) -> None:
+        """As an administrator would."""
+        self.run("postfix", "reload")
+
+    def processes(self, name: str) -> list[int]:
+        """The process ids of its daemons of that name, such as ``smtpd``."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                text = stat.read_text()
+                parent = text.rpartition(")")[2].split()[1]
+                if f"({name})" in text and parent == str(self.master):
+                    found.append(int(stat.parent.name))
+        return found
+
+    def send(self, *recipients: str, sender: str = "ann@example.test", text: str = "hello") -> None:
+        """Put a message into its queue, as a program of this machine does."""
+        line = [program("sendmail") or "sendmail", "-C", str(self.config), "-f", sender, "-i", *recipients]
+        mail = f"From: {sender}\nTo: {', '.join(recipients)}\nSubject: a test\n\n{text}\n"
+        subprocess.run(line, input=mail, text=True, check=True, capture_output=True)
+
+    def says(self, *what: str, after: int = 0) -> str:
+        """Wait for a log line that has all of *what*, behind the first *after* characters; the line."""
+        found: list[str] = []
+
+        def there() -> bool:
+            lines = self.log[after:].splitlines()
+            found[:] = [line for line in lines if all(one in line for one in what)]
+            return bool(found)
+
+        _until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
+        return found[0]
+
+
+@cache
+def chain_pem(name: str, *, key: str = "a", kind: str = "p256", **options: object) -> str:
+    """A chain file as Postfix takes it: the key labelled *key*, then its certificate."""
+    private = a_key(key, kind).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    leaf = an_x509(name, key=key, kind=kind, **options)  # type: ignore[arg-type]
+    return (private + leaf.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A temporary one into which Postfix's accounts may go; into pytest's own they may not."""
+    with tempfile.TemporaryDirectory(prefix="mailtrust-postfix-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def started(
+    where: Path,
+    *,
+    chain: str,
+    name: str = "mx1.example.test",
+    trusting: bool = False,
+    main: Mapping[str, str] | None = None,
+    master: str = "",
+    routes: Mapping[str, str] | None = None,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[Postfix]:
+    """
+    One that answers; stopped in the end.
+
+    *chain* is its key and certificate (PEM).  *main* has more settings for main.cf, *master* more lines for
+    master.cf, in which ``{folder}``, ``{tables}``, ``{port}`` and ``{inner}`` stand for its own.  *tables*
+    are written by postmap before it starts: ``{"relay_clientcerts": {}, "tls_policy": {}}``.
+    """
+    one = Postfix(where, name)
+    more = (_TRUSTING if trusting else "") + master
+    one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
+    for table, rows in (tables or {}).items():
+        by_postmap(one, table, rows)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+def by_postmap(one: Postfix, table: str, rows: Mapping[str, str]) -> None:
+    """Write one of its tables as an administrator does."""
+    source = one.tables / table
+    source.write_text("".join(f"{key} {value}\n" for key, value in rows.items()))
+    one.run("postmap", f"lmdb:{source}")
+
+
+@contextmanager
+def session(port: int, *, chain: Path | None = None, tls: bool = True) -> Iterator[smtplib.SMTP]:
+    """An SMTP session behind STARTTLS, with the key and certificate in the file *chain*, if any."""
+    client = smtplib.SMTP(LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE)
+    try:
+        client.ehlo()
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            if chain is not None:
+                context.load_cert_chain(chain)
+            client.starttls(context=context)
+            client.ehlo()
+        yield client
+    finally:
+        client.close()
+
+
+def answer(client: smtplib.SMTP, recipient: str, sender: str = "ann@peer.example.test") -> Answer:
+    """What the server says to a recipient; the transaction is given up, the session goes on."""
+    client.mail(sender)
+    code, text = client.rcpt(recipient)
+    client.rset()
+    return Answer(code, text.decode())
+
+
+def presented(port: int) -> bytes:
+    """The certificate (DER) that a listener presents now."""
+    with session(port) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        return client.sock.getpeercert(binary_form=True) or b""
+
+
+def _answers(port: int) -> bool:
+    try:
+        with smtplib.SMTP(LOOPBACK, port, timeout=PATIENCE):
+            return True
+    except OSError:
+        return False
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"it never came to that: {what}")
+        time.sleep(0.01)
