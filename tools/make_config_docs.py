@@ -16,6 +16,7 @@ TABLES_ARE = {
     "*LDAP only* belong to servers that speak LDAP (`ldaps://…`); the embedded directory (`sqlite:///…`) has "
     "no use for them.",
     "policy": "How certificates are made, and how patient a rotation is.",
+    "agent": "What `mailtrust agent` may do unasked; see [the agent](agent.md).",
     "transport": "What carries the mail. Keys marked *Hub* belong to `transport.kind = \"hub\"`.",
 }  # fmt: skip
 

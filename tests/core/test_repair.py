@@ -5,9 +5,9 @@ from __future__ import annotations
 from mailtrust.core.checks import cases, diagnose
 from mailtrust.core.model.plan import Action, Install, Pace, Present, Publish, Replicate, Restrict, Withdraw
 from mailtrust.core.model.replication import Stamp
-from mailtrust.core.model.sighting import History, Slot, View
+from mailtrust.core.model.sighting import History, Sighting, Slot, View
 from mailtrust.core.policy import Policy
-from mailtrust.core.repair import repairs
+from mailtrust.core.repair import may_enrol, repairs, unasked
 from mailtrust.core.rotation import plan
 from mailtrust.core.succession import pending
 from tests.make import (
@@ -21,6 +21,8 @@ from tests.make import (
     a_store,
     a_view,
     a_wire,
+    an_unread_replica,
+    an_unread_store,
     enabled,
     garbage,
     installed,
@@ -139,3 +141,77 @@ def test_what_home_lost_is_written_there_again_or_at_the_primary() -> None:
     assert mending(view, Policy(every_replica_takes_writes=False, replicates_itself=True)) == (
         Publish(HUB1, OURS.fingerprint),
     )
+
+
+def mends(view: View, policy: Policy | None = None) -> list[tuple[Action, int | None]]:
+    policy = policy or Policy()
+    findings = diagnose(view, {}, policy, NOON).findings
+    first = next(one for one in cases(view, {}, policy, NOON, None, HUB1) if one.server == HUB1)
+    return [(one.action, one.because.code if one.because else None) for one in unasked(findings, first)]
+
+
+def test_an_agent_brings_the_current_certificate_back_to_where_peers_read_it() -> None:
+    """At the primary at once; elsewhere only what is late, and where it takes writes."""
+    at_primary = a_view(STORE, a_replica(DC1), a_replica(DC2, OURS))
+    behind = a_view(STORE, a_replica(DC1, OURS), a_replica(DC2))
+    on_its_way = a_view(STORE, a_replica(DC1, OURS, published_at=NOON), a_replica(DC2))
+    read_only = a_view(STORE, a_replica(DC1, OURS), a_replica(DC2, read_only=True))
+
+    assert mends(at_primary) == [(Publish(HUB1, OURS.fingerprint), 12012)]
+    assert mends(behind) == [(Publish(HUB1, OURS.fingerprint, DC2), 12102)]
+    assert mends(behind, Policy(every_replica_takes_writes=False)) == []
+    assert mends(on_its_way) == mends(read_only) == []
+    assert mends(a_view(STORE, a_replica(DC1, OURS), a_replica(DC2, OURS))) == []
+
+
+def test_what_an_agent_finds_out_without_a_finding_it_mends_as_well() -> None:
+    """The primary lost it, and home has it: nobody is late yet."""
+    fresh = a_replica(DC2, OURS, published_at=NOON, home=True)
+
+    assert mends(a_view(STORE, a_replica(DC1, home=False), fresh)) == [
+        (Publish(HUB1, OURS.fingerprint), None)
+    ]
+
+
+def test_an_agent_leaves_to_people_what_they_decide() -> None:
+    """A newer certificate that nobody enabled, what was withdrawn, what has no key."""
+    newer = a_store(installed(OURS, Slot.CURRENT), installed(NEWER, arrived_at=NOON))
+    keyless = a_store(installed(OURS, Slot.CURRENT, has_key=False))
+    gone = a_replica(DC1, withdrawn={OURS.fingerprint: NOON})
+
+    assert mends(a_view(newer, a_replica(DC1, OURS))) == []
+    assert mends(a_view(newer, a_replica(DC1))) == [(Publish(HUB1, OURS.fingerprint), 12012)]
+    assert mends(a_view(a_store(), a_replica(DC1))) == []
+    assert mends(a_view(keyless, a_replica(DC1))) == []
+    assert mends(a_view(STORE, gone)) == []
+    assert mends(a_view(STORE, a_replica(DC1, OURS, unparsable=(garbage(),)))) == []
+
+
+def test_an_agent_takes_a_key_out_of_others_sight() -> None:
+    exposed = a_store(installed(OURS, Slot.CURRENT), exposed=("/srv/hub1/a.pem",))
+
+    assert mends(a_view(exposed, a_replica(DC1, OURS))) == [(Restrict("/srv/hub1/a.pem"), 12115)]
+
+
+def enrols(*looks: Sighting) -> bool:
+    [case] = cases(a_view(*looks), {}, Policy(), NOON, (HUB1,), HUB1)
+    return may_enrol(case)
+
+
+def test_only_a_server_that_was_never_anything_is_enrolled_unasked() -> None:
+    """A store on a disk that is not mounted looks empty, too."""
+    assert enrols(a_store(), a_replica(DC1), a_replica(DC2))
+    assert enrols(a_store(), a_replica(DC1), an_unread_replica(DC2))
+
+    assert not enrols(a_store(), a_replica(DC1), a_replica(DC2, OURS))
+    assert not enrols(a_store(), a_replica(DC1, unparsable=(garbage(),)))
+    assert not enrols(a_store(), a_replica(DC1, withdrawn={OURS.fingerprint: NOON}))
+    assert not enrols(a_store(installed(OURS)), a_replica(DC1))
+    assert not enrols(an_unread_store(), a_replica(DC1))
+    assert not enrols(a_replica(DC1))
+
+
+def test_nobody_is_enrolled_who_cannot_read_home_or_write_to_the_primary() -> None:
+    assert not enrols(a_store(), an_unread_replica(DC1), a_replica(DC2))
+    assert not enrols(a_store(), a_replica(DC1, home=False), an_unread_replica(DC2, home=True))
+    assert not enrols(a_store(), an_unread_replica(DC1, home=False), a_replica(DC2, home=True))

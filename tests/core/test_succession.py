@@ -93,6 +93,19 @@ def test_a_planned_rotation_begins_when_it_is_due_and_goes_on_record_first() -> 
     assert next_thing(a_view(a_store(early, NEXT), *BOTH)) == NOTHING
 
 
+def test_whoever_wants_to_begin_every_rotation_himself_is_not_overtaken() -> None:
+    """The next certificate is made and published all the same."""
+    worn = a_worn(OLD, days(30))
+    view = a_view(
+        a_store(installed(worn, Slot.CURRENT), NEXT), a_replica(DC1, worn, NEW), a_replica(DC2, worn, NEW)
+    )
+    by_hand = Policy(rotates_when_due=False)
+
+    assert course(HUB1, view, POLICY, NOON) is not None
+    assert course(HUB1, view, by_hand, NOON) is None
+    assert course(HUB1, a_view(a_store(CURRENT), a_replica(DC1, OLD)), by_hand, NOON) is not None
+
+
 def test_no_policy_makes_certificates_for_ever() -> None:
     """Whatever is called soon, a new one is not due at once."""
     assert lead(NEW, Policy(expires_soon=days(3650))) == (NEW.not_after - NEW.not_before) / 3

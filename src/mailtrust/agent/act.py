@@ -84,6 +84,7 @@ async def perform(site: Site, action: Action) -> None:
             return
         case Publish(fingerprint=fingerprint, replica=replica):
             await _publish(site, fingerprint, replica)
+            _record(site, Act("publish", action.server, fingerprint, clock.now(), _place(site, replica)))
         case Present(fingerprint=fingerprint):
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
@@ -101,9 +102,9 @@ async def perform(site: Site, action: Action) -> None:
             assert_never(action)
 
 
-async def _alone(site: Site, what: str, action: Action) -> None:
+async def _alone(site: Site, what: str, action: Action, *, enabling: bool = False) -> None:
     async with writing(site.store.folder, what, clock.now()):
-        await perform(site, action)
+        await (_perform_for_enable if enabling else perform)(site, action)
 
 
 async def enable(
@@ -138,7 +139,7 @@ async def enable(
     arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
-            await _alone(site, "enable", step.action)
+            await _alone(site, "enable", step.action, enabling=True)
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
             await _alone(site, "enable", Present(site.server, fingerprint))
@@ -183,7 +184,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         for action in todo:
             if isinstance(action, Publish):
                 _record_begun(site, action.fingerprint)
-            await _alone(site, "fix", action)
+            await _alone(site, "fix", action, enabling=True)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
         done += todo
@@ -241,16 +242,30 @@ async def install(site: Site, *, successor: bool = False) -> Installed:
 
 async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) -> None:
     held = next(one for one in site.store.installed() if one.certificate.fingerprint == fingerprint)
-    place = replica or site.directory.primary.url
+    await site.directory.publish(
+        site.server, held.certificate.der, clock.now(), replica_url=replica,
+        listeners=site.config.server.listeners,
+    )  # fmt: skip
+
+
+async def _perform_for_enable(site: Site, action: Action) -> None:
+    """
+    As `perform`; why it failed is remembered of the `enable` that it is part of.
+
+    Not of every publication: whoever could not publish a successor was not asked to present it.
+    """
     try:
-        await site.directory.publish(
-            site.server, held.certificate.der, clock.now(), replica_url=replica,
-            listeners=site.config.server.listeners,
-        )  # fmt: skip
+        await perform(site, action)
     except DirectoryUnavailable as error:
-        failed = Act("enable", site.server, fingerprint, clock.now(), place, failed=error.message)
-        _record(site, failed)
+        if isinstance(action, Publish):
+            place = _place(site, action.replica)
+            failed = Act("enable", site.server, action.fingerprint, clock.now(), place, failed=error.message)
+            _record(site, failed)
         raise
+
+
+def _place(site: Site, replica: str | None) -> str:
+    return replica or site.directory.primary.url
 
 
 def _unwritable(site: Site, view: View, rotation: Rotation) -> str:

@@ -8,6 +8,6 @@ from mailtrust.agent.rotate import Hands
 from mailtrust.agent.site import Site
 
 
-def hands(site: Site) -> Hands:  # noqa: ARG001
+def hands_of(site: Site) -> Hands:  # noqa: ARG001
     """The hub needs nothing: it presents what is current from its next session on."""
     return Hands()

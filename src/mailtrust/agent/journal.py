@@ -159,6 +159,18 @@ class Journal:
         """Our clock was set: what is seen begins anew everywhere.  Raises: StoreUnavailable."""
         self._write(rotations.forget_since, now)
 
+    def record_plan(self, planned: Entry) -> None:
+        """Put on record what is to be done, before it is done.  Raises: StoreUnavailable."""
+        self._write(lambda db: rows.write_entry(db, planned), planned.at)
+
+    def asked(self, server: ServerName) -> object:
+        """Compares unequal to what it was before once somebody did or asked for anything at *server*."""
+
+        def work(db: sqlite3.Connection) -> object:
+            return rotations.intent(db, server), rotations.dead(db), rows.last_act(db, server)
+
+        return self._known(work, empty=None)
+
     def begin(self, begun: Intent) -> None:
         """Put a rotation on record, in the place of one that is under way.  Raises: StoreUnavailable."""
 

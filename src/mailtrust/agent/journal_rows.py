@@ -13,9 +13,11 @@ from typing import Any
 
 from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import Fingerprint
-from mailtrust.core.model.event import Event, Finding, Severity
+from mailtrust.core.model.event import Event, Finding, Said, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Act, History, SeenAt
+
+EVIDENCE = "evidence"
 
 
 class EntryKind(StrEnum):
@@ -26,6 +28,8 @@ class EntryKind(StrEnum):
     CLOSED = "closed"
     RAISED = "raised"
     """A transport met it; it has no end."""
+    PLANNED = "planned"
+    """What is to be done next, or what is waited for, with what shows that it is right."""
     DONE = "done"
     """An act of ours that came to its end."""
     ACKNOWLEDGED = "acknowledged"
@@ -54,9 +58,14 @@ class Entry:
     """How many of the same kind flood control only counted before this one."""
 
     @property
+    def evidence(self) -> tuple[Said, ...]:
+        """What a plan rests on, or waits for; empty for everything else."""
+        return tuple(Said(phrase, values) for phrase, values in json.loads(self.values.get(EVIDENCE, "[]")))
+
+    @property
     def finding(self) -> Finding | None:
         """The finding it is about, without its evidence, so that it can be said in words."""
-        if self.event is None or self.server is None:
+        if self.event is None or self.server is None or self.kind is EntryKind.PLANNED:
             return None
         return Finding(
             self.event, self.server, self.place, self.cause, self.values,
@@ -112,6 +121,17 @@ def incidents(db: sqlite3.Connection) -> Mapping[str, Entry]:
     return {row[0]: _entry(row[1:]) for row in db.execute(query)}
 
 
+def planned(
+    server: ServerName, action: str, evidence: Iterable[Said], now: datetime, *, place: str = "",
+    event: Event | None = None, **values: str,
+) -> Entry:  # fmt: skip
+    """The entry of a plan; *event*: the finding that it mends, where there is one."""
+    told = json.dumps([(one.phrase, dict(one.values)) for one in evidence], ensure_ascii=False)
+    return Entry(
+        0, now, EntryKind.PLANNED, event, server, place, action=action, values={**values, EVIDENCE: told}
+    )  # fmt: skip
+
+
 def open_incident(db: sqlite3.Connection, key: str, entry: Entry) -> None:
     """Keep an incident as *entry* has it; when it opened stays."""
     db.execute(
@@ -158,6 +178,12 @@ def history(db: sqlite3.Connection, server: ServerName | None) -> History:
 def all_seen(db: sqlite3.Connection) -> AbstractSet[SeenAt]:
     """Everything that was ever seen anywhere."""
     return frozenset(db.execute("SELECT server, place, fingerprint FROM seen"))
+
+
+def last_act(db: sqlite3.Connection, server: ServerName) -> int:
+    """The number of the latest act at *server*; 0 where there was none."""
+    row = db.execute("SELECT max(id) FROM act WHERE server = ?", (server,)).fetchone()
+    return int(row[0] or 0)
 
 
 def write_seen(db: sqlite3.Connection, seen: Iterable[SeenAt], now: datetime) -> None:

@@ -90,6 +90,11 @@ async def look(
 async def assess(site: Site, scope: Scope = OWN, *, timeout: timedelta | None = None) -> Assessment:
     """Look, then think, then write into the journal what opened, changed and closed."""
     view, servers = await look(site, scope, timeout=timeout)
+    return judged(site, view, servers)
+
+
+def judged(site: Site, view: View, servers: tuple[ServerName, ...]) -> Assessment:
+    """What a look means; what opened, changed and closed is written into the journal."""
     now = clock.now()
     plans = plans_of(site, view, now)
     policy = site.policy

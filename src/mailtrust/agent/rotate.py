@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mailtrust import clock
 from mailtrust.agent import act
+from mailtrust.agent.journal_rows import Entry
+from mailtrust.agent.journal_rows import planned as entry_of_plan
 from mailtrust.agent.look import OWN, look
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
@@ -26,7 +29,7 @@ from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Reh
 from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, Sighting, View
 from mailtrust.core.rotation import checklist, plan
 from mailtrust.core.succession import Course, course, pace_of
-from mailtrust.errors import Refused
+from mailtrust.errors import Refused, StoreUnavailable
 
 Rehearsing = Callable[[Site, View, Fingerprint], Awaitable[tuple[RehearsalSighting, ...]]]
 """Asks every peer; never raises."""
@@ -84,6 +87,7 @@ async def step(site: Site, hands: Hands) -> Stepped:
 async def _do(site: Site, hands: Hands, found: Course, view: View) -> Stepped:
     done: list[Action] = []
     action = found.plan.action
+    put_on_record(site, found)
     if isinstance(action, Rehearse):
         done.append(action)
         view = view.see(await _rehearsed(site, hands, view, action.fingerprint))
@@ -91,6 +95,8 @@ async def _do(site: Site, hands: Hands, found: Course, view: View) -> Stepped:
         again = plan(rotation, view, pace_of(found.why, site.policy), clock.now())
         found = Course(found.why, again, found.begins)
         action = None if isinstance(again.action, Rehearse) else again.action
+        if action is not None:
+            put_on_record(site, found)
     if action is not None:
         await perform(site, hands, action)
         done.append(action)
@@ -113,6 +119,23 @@ async def perform(site: Site, hands: Hands, action: Action) -> None:
         site.journal.record_act(Act("publish", site.server, action.fingerprint, clock.now(), place))
     if isinstance(action, Present) and hands.present is not None:
         await hands.present(site)
+
+
+def put_on_record(site: Site, found: Course) -> None:
+    """Write what comes next, or what is waited for, into the journal, with its evidence."""
+    with suppress(StoreUnavailable):
+        site.journal.record_plan(planned(site, found))
+
+
+def planned(site: Site, found: Course) -> Entry:
+    """The journal's entry of it."""
+    step = found.plan
+    action = type(step.action).__name__.lower() if step.action is not None else "wait"
+    said = (obstacle.said for obstacle in step.obstacles)
+    return entry_of_plan(
+        site.server, action, said, clock.now(), place=step.rotation.replica or "",
+        fingerprint=step.rotation.new, why=found.why, phase=step.phase.value,
+    )  # fmt: skip
 
 
 def remember(site: Site, view: View) -> None:

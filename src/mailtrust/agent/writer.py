@@ -21,7 +21,7 @@ from mailtrust import durable
 from mailtrust.core.model.event import when
 from mailtrust.errors import Refused, StoreUnavailable
 
-LOCK_FILE = "writer.lock"
+LOCK_FILE, AGENT_FILE = "writer.lock", "agent.lock"
 PATIENCE = timedelta(seconds=10)
 _ASK_AGAIN_SECONDS = 0.02
 
@@ -35,23 +35,42 @@ async def writing(
 
     Raises: Refused, with who is doing what, after *patience*; StoreUnavailable.
     """
-    file = store / LOCK_FILE
+    async with _holding(store / LOCK_FILE, what, now, patience, "nothing was changed"):
+        yield
+
+
+@asynccontextmanager
+async def being_the_agent(store: Path, now: datetime) -> AsyncIterator[None]:
+    """
+    Be the one agent of this server, for as long as it runs; commands may act meanwhile.
+
+    Raises: Refused, with who is it already, at once; StoreUnavailable.
+    """
+    said = "this server has its agent already"
+    async with _holding(store / AGENT_FILE, "agent", now, timedelta(0), said):
+        yield
+
+
+@asynccontextmanager
+async def _holding(
+    file: Path, what: str, now: datetime, patience: timedelta, said: str
+) -> AsyncIterator[None]:
     try:
-        durable.make_folder(store)
+        durable.make_folder(file.parent)
         lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnavailable(
             f"{file} cannot be opened", hint="check that this account may write to the store's folder"
         ) from error
     try:
-        await _take(lock, file, patience)
+        await _take(lock, file, patience, said)
         _sign(lock, what, now)
         yield
     finally:
         os.close(lock)
 
 
-async def _take(lock: int, file: Path, patience: timedelta) -> None:
+async def _take(lock: int, file: Path, patience: timedelta, said: str) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience.total_seconds()
     while True:
@@ -60,7 +79,7 @@ async def _take(lock: int, file: Path, patience: timedelta) -> None:
         except BlockingIOError:
             if loop.time() >= deadline:
                 raise Refused(
-                    f"nothing was changed: {_holder(lock)}",
+                    f"{said}: {_holder(lock)}",
                     hint=f"wait until it is done, or stop it; {file} is free again as soon as it ends",
                 ) from None
             await asyncio.sleep(_ASK_AGAIN_SECONDS)

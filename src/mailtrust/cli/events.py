@@ -49,14 +49,14 @@ def events(
     if json_output and not follow:
         emit([entry_report(one, shelf) for one in found])
         return
-    _write(found, shelf, json_output=json_output)
+    write_entries(found, shelf, json_output=json_output)
     if not found and not follow:
         say("nothing is on record" if begin is None and end is None else "nothing is on record for that time")
     last = found[-1].id if found else 0
     while follow:
         time.sleep(_LOOK_AGAIN_AFTER_SECONDS)
         found = journal.entries(name, event, begin, end, after_id=last)
-        _write(found, shelf, json_output=json_output)
+        write_entries(found, shelf, json_output=json_output)
         last = found[-1].id if found else last
 
 
@@ -75,15 +75,17 @@ def entry_report(entry: Entry, shelf: Texts) -> dict[str, Any]:
         "action": entry.action,
         "message": _message(entry, shelf),
         "suppressed": entry.suppressed,
+        "evidence": [{"code": one.phrase, "said": shelf.say(one)} for one in entry.evidence],
     }
 
 
-def _write(found: Iterable[Entry], shelf: Texts, *, json_output: bool) -> None:
+def write_entries(found: Iterable[Entry], shelf: Texts, *, json_output: bool, before: str = "") -> None:
+    """One line for each, or several where it is narrow; *before* stands in front of it."""
     for entry in found:
         if json_output:
             emit_line(entry_report(entry, shelf))
             continue
-        lead = f"{when(entry.at)}  {entry.kind.value:<{_KIND}}  "
+        lead = f"{before}{when(entry.at)}  {entry.kind.value:<{_KIND}}  "
         again = f" (and {entry.suppressed} times more before)" if entry.suppressed else ""
         text = f"{_what(entry, shelf)}{again}"
         columns = width()
@@ -108,9 +110,22 @@ def _what(entry: Entry, shelf: Texts) -> str:
 
 
 def _message(entry: Entry, shelf: Texts) -> str:
+    if entry.kind is EntryKind.PLANNED:
+        return _plan(entry, shelf)
     if entry.kind is EntryKind.DONE:
         fingerprint = short(entry.values.get("fingerprint", ""))
         return f"{entry.action} {fingerprint} {f'at {entry.place}' if entry.place else ''}".rstrip()
     if entry.finding is None or entry.kind is EntryKind.ACKNOWLEDGED:
         return entry.note
     return shelf.message(entry.finding)
+
+
+def _plan(entry: Entry, shelf: Texts) -> str:
+    """What comes next, what for, and what it rests on or waits for."""
+    fingerprint = short(entry.values.get("fingerprint", ""))
+    place = f" at {entry.place}" if entry.place else ""
+    why = entry.values.get("why", "") or (f"mends {entry.event.code}" if entry.event else "")
+    about = f"{fingerprint}{place}".strip()
+    head = " ".join(filter(None, (entry.action, about, f"({why})" if why else "")))
+    said = "; ".join(shelf.say(one) for one in entry.evidence)
+    return f"{head}: {said}" if said else head

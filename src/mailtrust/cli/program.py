@@ -59,6 +59,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
     )),
     ("Places", (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
+        Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
     )),

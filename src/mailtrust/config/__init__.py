@@ -23,7 +23,7 @@ from mailtrust.core.policy import Policy
 from mailtrust.errors import BadConfiguration, BadInput
 
 __all__ = [
-    "KEYS", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
+    "KEYS", "Agent", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
     "annotated", "duration", "find", "is_ldap", "load", "parse", "size_bytes", "write_duration", "write_size",
 ]  # fmt: skip
 
@@ -72,10 +72,21 @@ class Thresholds:
     key: str
     days: int
     expires_soon: timedelta | None
+    rotate: str
     spread: timedelta
     settle: timedelta
     snapshot_max_age: timedelta
     probe_timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What the agent may do unasked, and how often it looks."""
+
+    every: timedelta
+    enrol: bool
+    replicate: bool
+    hub: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,7 @@ class Config:
     directory: Directory
     policy: Thresholds
     transport: Transport
+    agent: Agent
     file: Path | None = None
     """Where it was read from; None where there is no file and the defaults hold."""
 
@@ -119,6 +131,7 @@ class Config:
             spread=self.policy.spread,
             settle=self.policy.settle,
             snapshot_max_age=self.policy.snapshot_max_age,
+            rotates_when_due=self.policy.rotate == "planned",
         )
 
 
@@ -156,8 +169,9 @@ def parse(text: str, file: Path) -> Config:
 def _config(document: Document, default_name: Callable[[], str]) -> Config:
     server = _server(document, default_name)
     return Config(
-        server, _directory(document), _thresholds(document), _transport(document, server), document.file
-    )
+        server, _directory(document), _thresholds(document), _transport(document, server), _agent(document),
+        document.file,
+    )  # fmt: skip
 
 
 def _server(document: Document, default_name: Callable[[], str]) -> Server:
@@ -223,6 +237,7 @@ def _thresholds(document: Document) -> Thresholds:
         key=document.get("policy.key"),
         days=document.get("policy.days"),
         expires_soon=document.get("policy.expires_soon"),
+        rotate=document.get("policy.rotate"),
         spread=document.get("policy.spread"),
         settle=document.get("policy.settle"),
         snapshot_max_age=document.get("policy.snapshot_max_age"),
@@ -238,6 +253,15 @@ def _thresholds(document: Document) -> Thresholds:
             hint="a peer may judge by a snapshot of that age; raise spread, or lower snapshot_max_age",
         )
     return thresholds
+
+
+def _agent(document: Document) -> Agent:
+    return Agent(
+        every=document.get("agent.every"),
+        enrol=document.get("agent.enrol"),
+        replicate=document.get("agent.replicate"),
+        hub=document.get("agent.hub"),
+    )
 
 
 def _transport(document: Document, server: Server) -> Transport:

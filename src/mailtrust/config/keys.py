@@ -121,6 +121,12 @@ def _latency(value: object) -> timedelta | None:
     return None if value == "auto" else _length(value)
 
 
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadInput("it is neither true nor false")
+    return value
+
+
 def _days(value: object) -> int:
     if type(value) is not int or not 1 <= value <= 36500:
         raise BadInput("it is not a number of days")
@@ -193,6 +199,7 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 _DURATION = 'a duration such as "0s", "15m", "2h" or "90d"'
 _PATH = "an absolute path"
+_SWITCH = "true or false"
 _URL = 'the URL of a replica, such as "sqlite:///srv/dc1.db" or "ldaps://dc1.example.test"'
 _LISTENERS = 'a list of "HOST:PORT" (an IPv6 address in brackets)'
 
@@ -255,6 +262,9 @@ KEYS: tuple[Key, ...] = (
         "How long new certificates are valid."),
     Key("policy", "expires_soon", _DURATION, _length, "90d, or a third of its life if shorter",
         "How long before the end of a certificate to begin warning.", '"90d"'),
+    Key("policy", "rotate", '"planned" or "manual"', _one_of("planned", "manual"), '"planned"',
+        "Whether the agent begins a rotation by itself in time before a certificate ends (planned), or only "
+        "when it is asked for (manual); the next certificate is made and published either way."),
     Key("policy", "spread", _DURATION, _length, '"30m"',
         "Rotations: hold still that long after every replica has it; at least snapshot_max_age."),
     Key("policy", "settle", _DURATION, _length, '"1h"',
@@ -264,6 +274,16 @@ KEYS: tuple[Key, ...] = (
         "A trust snapshot older than this is stale."),
     Key("policy", "probe_timeout", _DURATION, _some_length, '"10s"',
         "How long one look at a listener or a replica may take."),
+    Key("agent", "every", _DURATION, _some_length, '"30s"',
+        "How often the agent looks even if nothing tells it that something changed."),
+    Key("agent", "enrol", _SWITCH, _switch, "false",
+        "Whether the agent makes, publishes and presents the first certificate of a server by itself: where "
+        "its store is empty and no replica publishes anything for it."),
+    Key("agent", "replicate", _SWITCH, _switch, "false",
+        "Embedded directory: whether the agent unites the replicas, as `mailtrust directory replicate` "
+        "does."),
+    Key("agent", "hub", _SWITCH, _switch, "false",
+        'Whether the agent runs the embedded transport (transport.kind = "hub") in its own process.'),
     Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
         "What presents the certificate here and believes peers by the directory."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),

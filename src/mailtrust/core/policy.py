@@ -26,6 +26,8 @@ class Policy:
     """Whether the directory carries its values about, and not `mailtrust directory replicate`."""
     pulls: bool = False
     """Whether a late replica can be told to fetch one entry (Active Directory)."""
+    rotates_when_due: bool = True
+    """Whether a rotation begins by itself in time before a certificate ends, or only when asked for."""
     minimum_rsa_bits: int = 2048
     """RSA below this is weak (NIST SP 800-131A)."""
 

@@ -9,18 +9,78 @@ two servers share, a process to restart) stays a finding with its command.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
 from mailtrust.core.events.catalog import OVERDUE
-from mailtrust.core.model.event import Finding
+from mailtrust.core.model.certificate import short
+from mailtrust.core.model.event import Event, Finding, Said
 from mailtrust.core.model.plan import Action, Install, Publish, Replicate, Restrict, Withdraw
+
+_NOT_THERE = (catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """What an agent does unasked, and what shows that it is right."""
+
+    action: Publish | Restrict
+    evidence: tuple[Said, ...]
+    because: Event | None = None
+    """The finding that it mends, where there is one."""
 
 
 def repairs(findings: Iterable[Finding], case: Case) -> tuple[Action, ...]:
     """What to do about *findings* of the case's own server, each thing once, in order."""
     mine = (finding for finding in findings if finding.server == case.server)
     return tuple(dict.fromkeys(action for finding in mine for action in _repair(finding, case)))
+
+
+def unasked(findings: Iterable[Finding], case: Case) -> tuple[Mend, ...]:
+    """
+    What an agent may do about its own server without anybody's word: less than `repairs`.
+
+    It brings the current certificate back to where peers read it, and takes others' right to read a key away.
+    What is not current is somebody's decision; what is on its way is left alone.
+    """
+    mine = tuple(finding for finding in findings if finding.server == case.server)
+    return (*_brought_back(mine, case), *_restricted(mine))
+
+
+def may_enrol(case: Case) -> bool:
+    """
+    True where the server was never anything: an empty store, and nobody who could read publishes for it.
+
+    A store that is not mounted looks empty as well, and then its certificates are still published.
+    """
+    if case.store is None or case.store.found is None or case.store.found:
+        return False
+    primary = [look for look in case.readable if look.primary]
+    is_known = any(look.found or look.unparsable or look.withdrawn for look in case.readable)
+    return bool(primary) and case.home is not None and not is_known
+
+
+def _brought_back(mine: tuple[Finding, ...], case: Case) -> Iterator[Mend]:
+    current = case.current
+    if current is None or not current.has_key or case.is_withdrawn(current.certificate):
+        return
+    leaf = current.certificate
+    for look in case.readable:
+        if leaf.pin in look.pins or look.read_only:
+            continue
+        found = next((one for one in mine if one.event in _NOT_THERE and one.place == look.place), None)
+        said = Said("obstacle.not-published", {"fingerprint": short(leaf.fingerprint), "place": look.place})
+        if look.primary:
+            yield Mend(Publish(case.server, leaf.fingerprint), (said,), found.event if found else None)
+        elif found is not None and case.policy.every_replica_takes_writes:
+            yield Mend(Publish(case.server, leaf.fingerprint, look.place), (said,), found.event)
+
+
+def _restricted(mine: tuple[Finding, ...]) -> Iterator[Mend]:
+    for one in mine:
+        if one.event is catalog.KEY_EXPOSED and one.place is not None:
+            yield Mend(Restrict(one.place), one.evidence, one.event)
 
 
 def _repair(finding: Finding, case: Case) -> Iterator[Action]:

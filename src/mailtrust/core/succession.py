@@ -227,6 +227,8 @@ def _successor(server: ServerName, view: View, policy: Policy, now: datetime) ->
 
 def _due(server: ServerName, view: View, policy: Policy, now: datetime) -> Course | None:
     current, rotation = view.current(server), start(server, view)
+    if not policy.rotates_when_due:
+        return None
     if current is None or rotation is None or now < due_at(server, current.certificate, policy):
         return None
     return _course("due", rotation, view, policy, now, Intent(rotation, "due", now))

@@ -11,6 +11,7 @@ from mailtrust.core.model.event import Category, Event, Severity
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFORMATION
 _TRANSPORT, _DIRECTORY, _ROTATION = Category.TRANSPORT_SERVICE, Category.DIRECTORY, Category.ROTATION
+_AGENT = Category.AGENT
 
 
 def _exchange(
@@ -93,6 +94,11 @@ TLS_NOT_OFFERED = Event(12117, "TLSNotOffered", _E, _TRANSPORT, ("endpoint",))
 CLIENT_CERTIFICATE_NOT_ASKED = Event(12118, "ClientCertificateNotAsked", _E, _TRANSPORT, ("endpoint",))
 AUTHORITY_PUBLISHED = Event(12119, "AuthorityPublished", _E, _DIRECTORY, ("fingerprint", "replica"))
 
+AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"))
+AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
+CLOCK_STEPPED = Event(12162, "ClockStepped", _W, _AGENT, ("step",))
+AGENT_CONFIGURATION_REFUSED = Event(12163, "AgentConfigurationRefused", _W, _AGENT, ("file", "why"))
+
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
     CERTIFICATE_MISSING, NOT_IN_STORE, STARTTLS_NOT_IN_STORE, EXPIRED, STARTTLS_EXPIRED, EXPIRES_SOON,
@@ -102,6 +108,7 @@ CATALOG: tuple[Event, ...] = (
     STRANGER_PUBLISHED, KEY_SHARED, NO_SUCCESSOR, ROTATION_BLOCKED, REPLICA_WENT_BACK, SNAPSHOT_STALE,
     WEAK_KEY, NAMES_DIFFER, KEY_EXPOSED, SERVER_UNREACHABLE, TLS_NOT_OFFERED, CLIENT_CERTIFICATE_NOT_ASKED,
     AUTHORITY_PUBLISHED,
+    AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
 )  # fmt: skip
 
 BY_CODE = {event.code: event for event in CATALOG}

@@ -32,6 +32,7 @@ class Category(StrEnum):
     SMTP_SEND = "SmtpSend"
     DIRECTORY = "Directory"
     ROTATION = "Rotation"
+    AGENT = "Agent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""
+The parts of one server's agent, side by side: the loop, what wakes it, and what runs in its process.
+
+Each is kept going by itself (`supervision`): a directory server that does not answer, a transport that cannot
+start, or a fault in one of them stops none of the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+from mailtrust import clock
+from mailtrust.agent.loop import Round, Tending
+from mailtrust.agent.rotate import Hands
+from mailtrust.agent.serve import hub_of
+from mailtrust.agent.site import Site
+from mailtrust.agent.supervision import kept_going
+from mailtrust.agent.wake import LOOK_AGAIN_AFTER, Wake
+from mailtrust.agent.writer import being_the_agent
+from mailtrust.core.events.catalog import AGENT_PART_STOPPED
+from mailtrust.core.model.certificate import Fingerprint
+from mailtrust.core.model.sighting import Act
+from mailtrust.directory.base import Replica
+from mailtrust.directory.replicate import replicate_once
+from mailtrust.errors import StoreUnavailable
+from mailtrust.transports.base import Raised
+
+Part = tuple[str, Callable[[], Awaitable[None]]]
+"""Its name, and its work: until it is cancelled."""
+
+
+async def tend(
+    site: Site,
+    hands: Hands,
+    stopping: asyncio.Event,
+    turned: Callable[[Round | None], None],
+    beat: timedelta,
+) -> None:
+    """
+    Look after one server until *stopping* is set.
+
+    Raises: Refused where another process does already; StoreUnavailable.
+    """
+    async with being_the_agent(site.store.folder, clock.now()):
+        tending = Tending(site, hands, stopping, turned, beat)
+        kept = [
+            asyncio.create_task(kept_going(name, work, partial(fell, site), until=stopping))
+            for name, work in _parts(site, tending.wake)
+        ]
+        try:
+            await tending.run()
+        finally:
+            for one in kept:
+                one.cancel()
+            await asyncio.gather(*kept, return_exceptions=True)
+
+
+def _parts(site: Site, wake: Wake) -> Iterator[Part]:
+    yield "the watch over the store", partial(wake.attend, site)
+    for replica in dict.fromkeys((site.directory.home, site.directory.primary)):
+        yield f"the watch over {replica.url}", partial(wake.watch, site, replica)
+    if site.config.agent.replicate:
+        yield "replication", partial(_replicate, site)
+    if site.config.agent.hub and site.config.transport.kind == "hub":
+        yield "the hub", partial(_serve, site)
+
+
+async def _serve(site: Site) -> None:
+    """The embedded transport.  Raises: BadConfiguration, TransportUnavailable."""
+    hub = hub_of(site)
+    await hub.start()
+    try:
+        await hub.wait()
+    finally:
+        await hub.stop()
+
+
+async def _replicate(site: Site) -> None:
+    """Unite the embedded replicas whenever one changed; often, where a host that writes them tells nobody."""
+    changed = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for one in site.directory.replicas:
+            tasks.create_task(_listen(one, changed))
+        while True:
+            await _unite(site)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), site.config.agent.every.total_seconds())
+            changed.clear()
+
+
+async def _unite(site: Site) -> None:
+    now = clock.now()
+    done = await replicate_once(site.directory, now)
+    if done.changed:
+        with suppress(StoreUnavailable):
+            site.journal.record_act(Act("replicate", site.server, Fingerprint(""), now))
+
+
+async def _listen(replica: Replica, changed: asyncio.Event) -> None:
+    async for _ in replica.watch(LOOK_AGAIN_AFTER):
+        changed.set()
+
+
+def fell(site: Site, part: str, why: str) -> None:
+    """Put on record that a part ended, and why."""
+    raised = Raised(AGENT_PART_STOPPED, site.server, part, {"part": part, "why": why})
+    with suppress(StoreUnavailable):
+        site.journal.record_raised(raised, clock.now())

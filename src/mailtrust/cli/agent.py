@@ -1,0 +1,155 @@
+"""`mailtrust agent`: the loop that keeps a server's certificates published, fresh and rotating."""
+
+import asyncio
+import os
+import signal
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mailtrust.agent.journal import Entry
+from mailtrust.agent.loop import Round
+from mailtrust.agent.notify import ServiceManager
+from mailtrust.agent.run import Agent, File, Read, Telling, once
+from mailtrust.agent.site import Site
+from mailtrust.cli.events import entry_report, write_entries
+from mailtrust.cli.fix import describe_action
+from mailtrust.cli.frame import JsonOption, Session, UsageError, given, session, texts
+from mailtrust.cli.output import clean, emit, emit_line, say, warn
+from mailtrust.cli.program import application
+from mailtrust.config import Config
+from mailtrust.core.model.server import ServerName
+from mailtrust.errors import BadConfiguration, MailtrustError
+from mailtrust.texts import Texts
+
+app = application()
+
+AGENT_SCHEMA, ENTRY_SCHEMA = "mailtrust.agent/1", "mailtrust.agent-entry/1"
+UNITS = ("mailtrust-agent.service", "mailtrust-agent@.service")
+
+
+@app.command(epilog="Example: mailtrust --config /etc/mailtrust/hub1.toml agent")
+def agent(
+    context: typer.Context,
+    *,
+    config_dir: Annotated[
+        Path | None,
+        given("Look after every server with a *.toml there, instead of --config.", metavar="FOLDER"),
+    ] = None,
+    once_only: Annotated[
+        bool, typer.Option("--once", help="Look and act once, say what was done, and exit.")
+    ] = False,
+    print_units: Annotated[
+        bool, typer.Option("--print-units", help="Write the systemd units that come with it, and exit.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """
+    Look after this server's certificates until it is stopped: publish, keep a successor, rotate, mend.
+
+    What it does is a plan first, in the journal: see `mailtrust events`. SIGHUP reads the configuration
+    again.
+    With --once it exits 1 where something could not be done or looked at.
+    """
+    if print_units:
+        _print_units(json_output=json_output)
+        return
+    read = _reading(session(context), config_dir, context)
+    telling = Telling(_teller(texts(), json_output=json_output), warn, ServiceManager.of(os.environ))
+    if once_only:
+        raise typer.Exit(asyncio.run(_once(read, telling, json_output=json_output)))
+    asyncio.run(_run(Agent(read, telling)))
+
+
+async def _run(agent: Agent) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, agent.stop)
+    loop.add_signal_handler(signal.SIGHUP, agent.reload)
+    await agent.run()
+
+
+async def _once(read: Read, telling: Telling, *, json_output: bool) -> int:
+    silent = Telling((lambda _, __: None) if json_output else telling.entries, telling.complaint)
+    well, rounds = await once(read, silent)
+    if json_output:
+        servers = [_report(name, found) for name, found in sorted(rounds.items())]
+        emit({"schema": AGENT_SCHEMA, "servers": servers})
+    else:
+        for name, found in sorted(rounds.items()):
+            say(f"{name}: {found.status}")
+    return 0 if well else 1
+
+
+def _report(name: ServerName, found: Round) -> dict[str, Any]:
+    plan = found.course.plan if found.course else None
+    return {
+        "server": name,
+        "done": [describe_action(action) for action in found.done],
+        "failed": list(found.failed),
+        "why": found.course.why if found.course else None,
+        "phase": plan.phase.value if plan else None,
+        "waits_for": [
+            {
+                "code": one.said.phrase,
+                "place": one.place or None,
+                "gate": one.gate.value,
+                "until": one.until.isoformat() if one.until else None,
+            }
+            for one in (plan.obstacles if plan else ())
+        ],
+    }
+
+
+def _teller(shelf: Texts, *, json_output: bool) -> Any:
+    def tell(site: Site, found: tuple[Entry, ...]) -> None:
+        if json_output:
+            for entry in found:
+                emit_line({"schema": ENTRY_SCHEMA, **entry_report(entry, shelf), "of": site.server})
+            return
+        write_entries(found, shelf, json_output=False, before=f"{site.server}  ")
+        sys.stdout.flush()
+
+    return tell
+
+
+def _reading(here: Session, folder: Path | None, context: typer.Context) -> Read:
+    if folder is None:
+        return lambda: {here.config_file: _read(here)}
+    if here.config_file is not None:
+        raise UsageError("--config and --config-dir exclude each other", ctx=context)
+
+    def read() -> dict[File, Config | MailtrustError]:
+        try:
+            found = sorted(one for one in folder.iterdir() if one.suffix == ".toml")
+        except OSError as error:
+            raise BadConfiguration(
+                f"the folder {folder} cannot be read", hint="check that it is there, and its rights"
+            ) from error
+        if not found:
+            raise BadConfiguration(
+                f"there is no configuration in {folder}", hint="each server has a file NAME.toml there"
+            )
+        return {one: _read(Session(one)) for one in found}
+
+    return read
+
+
+def _read(here: Session) -> Config | MailtrustError:
+    try:
+        return here.config()
+    except MailtrustError as error:
+        return error
+
+
+def _print_units(*, json_output: bool) -> None:
+    shelf = files("mailtrust") / "systemd"
+    units = {name: (shelf / name).read_text(encoding="utf-8") for name in UNITS}
+    if json_output:
+        emit({"schema": AGENT_SCHEMA, "units": units})
+        return
+    for name, text in units.items():
+        say(f"# /etc/systemd/system/{name}\n{clean(text)}")
