@@ -45,9 +45,9 @@ def compile_tables(
     dry_run: DryRunOption = False,
 ) -> None:
     """
-    Write the tables by which Postfix knows its peers, as home publishes them now.
+    Write the tables by which Postfix knows its peers.
 
-    Sessions that are open see it at once; nothing is reloaded.
+    As home publishes them now.  Sessions that are open see it at once; nothing is reloaded.
     """
     if watch and dry_run:
         raise UsageError("--watch and --dry-run do not go together", ctx=context)
