@@ -66,6 +66,8 @@ _MAIN = {
     "smtpd_error_sleep_time": "0",
     "smtpd_soft_error_limit": "1000000",
     "smtpd_hard_error_limit": "1000000",
+    # Recipients without a message count as messages that come faster than they are delivered.
+    "in_flow_delay": "0",
     "minimal_backoff_time": "1s",
     "maximal_backoff_time": "2s",
     "queue_run_delay": "1s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailtrust.core.checks import cases, diagnose
 from mailtrust.core.model.plan import Action, Install, Pace, Present, Publish, Replicate, Restrict, Withdraw
 from mailtrust.core.model.replication import Stamp
-from mailtrust.core.model.sighting import History, Sighting, Slot, View
+from mailtrust.core.model.sighting import Act, History, Sighting, Slot, View
 from mailtrust.core.policy import Policy
 from mailtrust.core.repair import may_enrol, repairs, unasked
 from mailtrust.core.rotation import plan
@@ -185,6 +185,17 @@ def test_an_agent_leaves_to_people_what_they_decide() -> None:
     assert mends(a_view(keyless, a_replica(DC1))) == []
     assert mends(a_view(STORE, gone)) == []
     assert mends(a_view(STORE, a_replica(DC1, OURS, unparsable=(garbage(),)))) == []
+
+
+def test_an_agent_does_not_bring_back_what_an_image_has_kept() -> None:
+    """The directory, or the journal, knows of something newer that this store never had."""
+    newer = a_replica(DC1, NEWER), a_replica(DC2, NEWER)
+    switched = Act("present", HUB1, NEWER.fingerprint, NOON)
+    stranger = a_replica(DC1, NEWER), a_replica(DC2, OURS)
+
+    assert mends(a_view(STORE, *newer)) == []
+    assert mends(a_view(STORE, a_replica(DC1), acts=(switched,))) == []
+    assert mends(a_view(STORE, *stranger)) == [(Publish(HUB1, OURS.fingerprint), 12012)]
 
 
 def test_an_agent_takes_a_key_out_of_others_sight() -> None:

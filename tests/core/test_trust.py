@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailtrust.core.model.certificate import Certificate, Pin
+from mailtrust.core.model.replication import Seen
 from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.model.spread import Spread
 from mailtrust.core.model.trust import Anonymous, Column, Snapshot, Stranger, Trusted
 from tests.make import (
@@ -36,6 +39,15 @@ def a_snapshot(*published: tuple[ServerName, Certificate]) -> Snapshot:
 
 
 BOTH = a_snapshot((HUB1, FIRST), (HUB2, SECOND))
+NUMBERED = replace(BOTH, seen={"001": 5, "002": 7})
+"""As a directory has it that numbers its writes."""
+
+
+def told(seen: Seen, *looks: ReplicaSighting) -> Column:
+    """A look at everybody at a replica that has seen so much."""
+    column = Column.of(looks)
+    column.seen = seen
+    return column
 
 
 def test_a_published_key_is_believed_to_be_its_server() -> None:
@@ -94,16 +106,17 @@ def test_the_first_look_fills_the_snapshot() -> None:
 
 def test_a_look_brings_what_is_new_and_drops_what_is_gone() -> None:
     new = a_certificate(HUB1, key="new")
+    later = {"001": 6, "002": 7}
     looks = [a_replica(DC2, new), a_replica(DC2, SECOND, server=HUB2)]
 
-    assert BOTH.renewed(Column.of(looks), DC2, LATER) == Snapshot(
-        {new.pin: HUB1, SECOND.pin: HUB2}, LATER, DC2
+    assert NUMBERED.renewed(told(later, *looks), DC2, LATER) == Snapshot(
+        {new.pin: HUB1, SECOND.pin: HUB2}, LATER, DC2, seen=later
     )
 
 
 def test_a_server_whose_entry_is_gone_is_believed_no_longer() -> None:
     """Asked for all, a replica does not name a server whose last certificate was withdrawn."""
-    later = BOTH.renewed(Column.of([a_replica(DC1, FIRST)]), DC1, LATER)
+    later = NUMBERED.renewed(told(NUMBERED.seen, a_replica(DC1, FIRST)), DC1, LATER)
 
     assert later.judge(FIRST) == Trusted(HUB1)
     assert later.judge(SECOND) == Stranger(SECOND)
@@ -113,7 +126,9 @@ def test_one_server_may_stand_empty_beside_a_full_one() -> None:
     """That is news, and the directory is evidently well."""
     looks = [a_replica(DC1), a_replica(DC1, SECOND, server=HUB2)]
 
-    assert BOTH.renewed(Column.of(looks), DC1, LATER) == Snapshot({SECOND.pin: HUB2}, LATER, DC1)
+    later = NUMBERED.renewed(told(NUMBERED.seen, *looks), DC1, LATER)
+
+    assert later == Snapshot({SECOND.pin: HUB2}, LATER, DC1, seen=NUMBERED.seen)
 
 
 def test_an_empty_answer_where_there_was_a_full_one_is_damage() -> None:

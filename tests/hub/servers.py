@@ -86,7 +86,7 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(
-    presenting: Held | None, answers: Mapping[str, str] | None = None
+    presenting: Held | None, answers: Mapping[str, str] | None = None, port: int = 0
 ) -> AsyncIterator[Scripted]:
     """A server that answers as *answers* says, by command, and else as it should."""
     here = Scripted(presenting, {**FINE, **(answers or {})}, Endpoint(LOOPBACK, 0))
@@ -97,7 +97,7 @@ async def scripted(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(meet, LOOPBACK, 0)
+    server = await asyncio.start_server(meet, LOOPBACK, port)
     here.endpoint = Endpoint(LOOPBACK, server.sockets[0].getsockname()[1])
     try:
         yield here

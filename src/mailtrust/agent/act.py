@@ -84,7 +84,6 @@ async def perform(site: Site, action: Action) -> None:
             return
         case Publish(fingerprint=fingerprint, replica=replica):
             await _publish(site, fingerprint, replica)
-            _record(site, Act("publish", action.server, fingerprint, clock.now(), _place(site, replica)))
         case Present(fingerprint=fingerprint):
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
@@ -102,9 +101,21 @@ async def perform(site: Site, action: Action) -> None:
             assert_never(action)
 
 
-async def _alone(site: Site, what: str, action: Action, *, enabling: bool = False) -> None:
+async def _alone(site: Site, what: str, action: Action) -> None:
+    """
+    As `perform`, while nobody else acts; why a publication failed is remembered of the `enable`.
+
+    Not of every publication: whoever could not publish a successor was not asked to present it.
+    """
     async with writing(site.store.folder, what, clock.now()):
-        await (_perform_for_enable if enabling else perform)(site, action)
+        try:
+            await perform(site, action)
+        except DirectoryUnavailable as error:
+            if isinstance(action, Publish):
+                place = action.replica or site.directory.primary.url
+                why = error.message
+                _record(site, Act("enable", site.server, action.fingerprint, clock.now(), place, failed=why))
+            raise
 
 
 async def enable(
@@ -139,7 +150,7 @@ async def enable(
     arrivals.see(view, clock.now())
     while True:
         if step.action is not None:
-            await _alone(site, "enable", step.action, enabling=True)
+            await _alone(site, "enable", step.action)
         elif switch_now and step.phase is Phase.SPREAD and held.slot is not Slot.CURRENT:
             lacking = tuple(obstacle.place for obstacle in step.obstacles)
             await _alone(site, "enable", Present(site.server, fingerprint))
@@ -184,7 +195,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
         for action in todo:
             if isinstance(action, Publish):
                 _record_begun(site, action.fingerprint)
-            await _alone(site, "fix", action, enabling=True)
+            await _alone(site, "fix", action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
         done += todo
@@ -246,26 +257,6 @@ async def _publish(site: Site, fingerprint: Fingerprint, replica: str | None) ->
         site.server, held.certificate.der, clock.now(), replica_url=replica,
         listeners=site.config.server.listeners,
     )  # fmt: skip
-
-
-async def _perform_for_enable(site: Site, action: Action) -> None:
-    """
-    As `perform`; why it failed is remembered of the `enable` that it is part of.
-
-    Not of every publication: whoever could not publish a successor was not asked to present it.
-    """
-    try:
-        await perform(site, action)
-    except DirectoryUnavailable as error:
-        if isinstance(action, Publish):
-            place = _place(site, action.replica)
-            failed = Act("enable", site.server, action.fingerprint, clock.now(), place, failed=error.message)
-            _record(site, failed)
-        raise
-
-
-def _place(site: Site, replica: str | None) -> str:
-    return replica or site.directory.primary.url
 
 
 def _unwritable(site: Site, view: View, rotation: Rotation) -> str:

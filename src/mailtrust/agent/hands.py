@@ -4,10 +4,45 @@ What a rotation needs of this site's transport: whom to ask beforehand, and who 
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import closing, suppress
+
+from mailtrust import clock
+from mailtrust.agent.postfix import hands_of
+from mailtrust.agent.rehearse import rehearse_with_everybody
 from mailtrust.agent.rotate import Hands
 from mailtrust.agent.site import Site
+from mailtrust.core.model.sighting import Act
+from mailtrust.errors import StoreUnavailable
+from mailtrust.transports.postfix.chain import CHAIN_FILE
+from mailtrust.transports.postfix.present import present
 
 
-def hands_of(site: Site) -> Hands:  # noqa: ARG001
-    """The hub needs nothing: it presents what is current from its next session on."""
-    return Hands()
+def hands(site: Site) -> Hands:
+    """
+    The hub needs no telling: it presents what is current from its next session on.  Postfix gets its chain
+    file, and is reloaded.
+    """
+    tell = present_in_postfix if site.config.transport.kind == "postfix" else None
+    return Hands(rehearse=rehearse_with_everybody, present=tell)
+
+
+async def present_in_postfix(site: Site) -> None:
+    """
+    Let Postfix present the current certificate, and look until its listeners do, or a look's time is over.
+
+    Raises: Refused, TransportUnavailable where it was not installed or not reloaded; StoreUnavailable,
+    KeyMismatch, NotACertificate where the certificate cannot be had.
+    """
+    credential = await asyncio.to_thread(site.store.credential)
+    if credential is None:
+        return
+    timeout = site.config.policy.probe_timeout
+    with closing(hands_of(site.config)) as ours:
+        await present(
+            ours, credential, site.server, site.config.server.listeners, timeout=timeout, now=clock.now
+        )
+    file = str(site.config.transport.tables / CHAIN_FILE)
+    act = Act("chain", site.server, credential.certificate.fingerprint, clock.now(), file)
+    with suppress(StoreUnavailable):
+        site.journal.record_act(act)

@@ -164,7 +164,9 @@ def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
     except StoreUnavailable:
         # The hub would start with it as with none at all.
         held = Snapshot()
-    yield SnapshotSighting(site.server, str(file), now, held.taken_at, held.replica)
+    yield SnapshotSighting(
+        site.server, str(file), now, held.taken_at, held.replica, held.kept_of, held.kept_until
+    )
 
 
 def _without_acknowledged(

@@ -18,15 +18,18 @@ from datetime import datetime, timedelta
 from mailtrust import clock
 from mailtrust.agent import rotate
 from mailtrust.agent.clocks import Clocks
+from mailtrust.agent.journal_rows import planned
 from mailtrust.agent.look import assess, judged
 from mailtrust.agent.mend import enrol, mend
 from mailtrust.agent.rotate import Hands, Stepped
 from mailtrust.agent.site import Site
 from mailtrust.agent.supervision import sentence, told_fault
 from mailtrust.agent.wake import LOOK_AGAIN_AFTER, Wake
+from mailtrust.agent.writer import writing
 from mailtrust.core.events.catalog import AGENT_ACT_FAILED, CLOCK_STEPPED
-from mailtrust.core.model.event import Event, said_duration
-from mailtrust.core.model.plan import Action, Phase, Rehearse
+from mailtrust.core.model.certificate import Fingerprint, short
+from mailtrust.core.model.event import Event, Said, said_duration
+from mailtrust.core.model.plan import Action, Phase, Present, Rehearse
 from mailtrust.core.succession import Course
 from mailtrust.directory.pauses import pauses
 from mailtrust.errors import MailtrustError, StoreUnavailable
@@ -34,6 +37,7 @@ from mailtrust.transports.base import Raised
 
 _MOST_STEPS = 50
 """A round that does not end by itself ends then: a checklist has eight lines."""
+_TELL_AGAIN_AFTER = timedelta(minutes=15)
 _FIRST_PAUSE = timedelta(seconds=1)
 
 
@@ -80,6 +84,8 @@ class Tending:
     clocks: Clocks = field(default_factory=Clocks)
     wake: Wake = field(default_factory=Wake)
     _told: object = None
+    _presented: tuple[Fingerprint | None, float] = (None, 0.0)
+    """What the transport was told last to present, and when."""
 
     async def run(self) -> None:
         """Round after round."""
@@ -109,6 +115,7 @@ class Tending:
             course, could_look = stepped.course, True
             self._tell_wait(stepped)
             idle = None if stepped.done else stepped
+            await self._present_again(stepped)
         except MailtrustError as error:
             failed.append(self._failed(sentence(error)))
         except Exception as fault:  # noqa: BLE001  # the next round may do better, and mail goes on
@@ -142,6 +149,33 @@ class Tending:
         except Exception as fault:  # noqa: BLE001  # as above
             return (), [self._failed(told_fault("the agent met a fault", fault))]
         return mended.done, [self._failed(sentence(error)) for error in mended.failed]
+
+    async def _present_again(self, stepped: Stepped) -> None:
+        """
+        The transport presents something else than what is current, or nobody can see what: tell it again.
+
+        Once, and then not for a while: a listener may be somebody else's.
+        """
+        view, server, now = stepped.view, self.site.server, asyncio.get_running_loop().time()
+        current = view.current(server)
+        if self.hands.present is None or current is None:
+            return
+        leaf = current.certificate
+        told, told_at = self._presented
+        shown = [one for one in view.wires(server) if one.found]
+        wrong = [one for one in shown if any(found.pin != leaf.pin for found in one.found or ())]
+        is_new = any(isinstance(one, Present) for one in stepped.done)
+        is_presented = not wrong if shown else told == leaf.fingerprint
+        if is_new or is_presented:
+            self._presented = leaf.fingerprint, now if is_new else told_at
+        elif told != leaf.fingerprint or now - told_at > _TELL_AGAIN_AFTER.total_seconds():
+            self._presented = leaf.fingerprint, now
+            values = {"fingerprint": short(leaf.fingerprint)}
+            said = [Said("obstacle.not-presented", {**values, "place": one.place}) for one in wrong]
+            plan = planned(server, "chain", said, clock.now(), fingerprint=leaf.fingerprint)
+            async with writing(self.site.store.folder, "agent: present", clock.now()):
+                self.site.journal.record_plan(plan)
+                await self.hands.present(self.site)
 
     def _mind_the_clock(self) -> None:
         step = self.clocks.step()

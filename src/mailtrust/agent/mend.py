@@ -14,6 +14,7 @@ from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.journal_rows import planned
 from mailtrust.agent.look import OWN, Assessment, assess, look
+from mailtrust.agent.rotate import Hands, perform
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
 from mailtrust.core.checks import cases
@@ -50,7 +51,7 @@ async def mend(site: Site, seen: Assessment) -> Mended:
         for one in _todo(site, await assess(site)):
             _put_on_record(site, one)
             try:
-                await act.perform(site, one.action)
+                await perform(site, Hands(), one.action)
             except MailtrustError as error:
                 failed.append(error)
             else:
@@ -78,7 +79,7 @@ async def enrol(site: Site) -> tuple[Action, ...]:
         held = next(_made_since(view, site, begun), None)
         made = () if held else (Install(site.server),)
         held = held or await act.install(site)
-        await act.enable(site, held.certificate.fingerprint)
+    await act.enable(site, held.certificate.fingerprint)
     return (*made, Publish(site.server, held.certificate.fingerprint))
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 
 from mailtrust import clock
 from mailtrust.agent.loop import Round, Tending
+from mailtrust.agent.postfix import hands_of, trust_of
 from mailtrust.agent.rotate import Hands
-from mailtrust.agent.serve import hub_of
+from mailtrust.agent.serve import Recorder, hub_of
 from mailtrust.agent.site import Site
-from mailtrust.agent.supervision import kept_going
+from mailtrust.agent.supervision import kept_going, sentence
 from mailtrust.agent.wake import LOOK_AGAIN_AFTER, Wake
 from mailtrust.agent.writer import being_the_agent
 from mailtrust.core.events.catalog import AGENT_PART_STOPPED
@@ -28,6 +29,7 @@ from mailtrust.directory.base import Replica
 from mailtrust.directory.replicate import replicate_once
 from mailtrust.errors import StoreUnavailable
 from mailtrust.transports.base import Raised
+from mailtrust.transports.postfix.follow import NotWritten, Written, follow
 
 Part = tuple[str, Callable[[], Awaitable[None]]]
 """Its name, and its work: until it is cancelled."""
@@ -65,6 +67,8 @@ def _parts(site: Site, wake: Wake) -> Iterator[Part]:
         yield f"the watch over {replica.url}", partial(wake.watch, site, replica)
     if site.config.agent.replicate:
         yield "replication", partial(_replicate, site)
+    if site.config.transport.kind == "postfix":
+        yield "the tables of Postfix", partial(_follow, site)
     if site.config.agent.hub and site.config.transport.kind == "hub":
         yield "the hub", partial(_serve, site)
 
@@ -77,6 +81,31 @@ async def _serve(site: Site) -> None:
         await hub.wait()
     finally:
         await hub.stop()
+
+
+async def _follow(site: Site) -> None:
+    """Keep Postfix's tables as the directory is.  Raises: Refused, TransportUnavailable."""
+    transport, trust = site.config.transport, trust_of(site, Recorder(site.journal).record)
+    with closing(hands_of(site.config)) as hands:
+        await trust.start()
+        keeping = asyncio.create_task(trust.keep())
+        try:
+            steps = follow(trust, hands, transport.next_hops, defer_when_stale=transport.on_stale == "defer")
+            async for step in steps:
+                _tell(site, step)
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+
+def _tell(site: Site, step: Written | NotWritten) -> None:
+    match step:
+        case NotWritten(error):
+            fell(site, "the tables of Postfix", sentence(error))
+        case Written():
+            act = Act("tables", site.server, Fingerprint(""), clock.now(), str(site.config.transport.tables))
+            with suppress(StoreUnavailable):
+                site.journal.record_act(act)
 
 
 async def _replicate(site: Site) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from mailtrust import clock
-from mailtrust.agent.hands import hands_of
+from mailtrust.agent.hands import hands
 from mailtrust.agent.journal import Entry, Journal
 from mailtrust.agent.loop import Round, Tending
 from mailtrust.agent.notify import ServiceManager
@@ -83,8 +83,7 @@ async def once(read: Read, telling: Telling) -> tuple[bool, dict[ServerName, Rou
             diary = _Diary(site, telling)
             try:
                 async with being_the_agent(site.store.folder, clock.now()):
-                    hands = hands_of(site)
-                    found = await Tending(site, hands, asyncio.Event(), lambda _: None).round()
+                    found = await Tending(site, hands(site), asyncio.Event(), lambda _: None).round()
             except MailtrustError as error:
                 if len(configs) == 1:
                     raise
@@ -150,7 +149,7 @@ class Agent:
 
     async def _server(self, site: Site, turning: _Turning, ending: asyncio.Event, beat: timedelta) -> None:
         turned = partial(turning.turned, site)
-        work = partial(tend, site, hands_of(site), ending, turned, beat)
+        work = partial(tend, site, hands(site), ending, turned, beat)
 
         def ended(part: str, why: str) -> None:
             fell(site, part, why)

@@ -79,7 +79,10 @@ class Store:
     def look(self, server: ServerName, now: datetime) -> StoreSighting:
         """What is in it, as a sighting of *server*.  Never raises; needs to read no key."""
         try:
-            return StoreSighting(server, str(self.folder), self.installed(), now, exposed=self._exposed())
+            found, exposed = self.installed(), self._exposed()
+            return StoreSighting(
+                server, str(self.folder), found, now, exposed=exposed, changed_at=self._changed_at()
+            )
         except MailtrustError as error:
             cause = error.__cause__
             why = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""
@@ -248,6 +251,10 @@ class Store:
         if arrived_at is None:
             arrived_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
         return Installed(leaf, held.of(leaf.fingerprint), arrived_at, file.with_suffix(".pem").exists())
+
+    def _changed_at(self) -> datetime | None:
+        stamp = self.stamp()
+        return None if stamp is None else datetime.fromtimestamp(stamp[0] / 1e9, UTC)
 
     def _exposed(self) -> tuple[str, ...]:
         with custody.in_our_words(self.folder, "read"):

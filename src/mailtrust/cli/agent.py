@@ -31,7 +31,7 @@ AGENT_SCHEMA, ENTRY_SCHEMA = "mailtrust.agent/1", "mailtrust.agent-entry/1"
 UNITS = ("mailtrust-agent.service", "mailtrust-agent@.service")
 
 
-@app.command(epilog="Example: mailtrust --config /etc/mailtrust/hub1.toml agent")
+@app.command(epilog="Example: mailtrust agent --config-dir /etc/mailtrust/servers.d")
 def agent(
     context: typer.Context,
     *,

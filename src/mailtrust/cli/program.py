@@ -53,6 +53,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("withdraw", "withdraw", "Take a certificate out of the directory, for good."),
         Word("status", "status", "The copies side by side: installed, presented, published."),
         Word("check", "check", "What is wrong, causes first; a monitoring plugin."),
+        Word("why", "why", "Why mail does not go: cause, proof, and whose job it is."),
         Word("fix", "fix", "Mend what check finds, then look again."),
         Word("wait", "wait", "Until every replica has the current certificate."),
         Word("events", "events", "What opened, changed and closed, and when."),
@@ -61,6 +62,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
         Word("hub", "hub", "The embedded transport, and its queue."),
+        Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
         Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
     )),
     ("Exchange", (

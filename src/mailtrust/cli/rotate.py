@@ -8,7 +8,7 @@ import typer
 
 from mailtrust import clock
 from mailtrust.agent import rotate
-from mailtrust.agent.hands import hands_of
+from mailtrust.agent.hands import hands
 from mailtrust.agent.look import OWN, look
 from mailtrust.agent.rotate import Stepped
 from mailtrust.agent.site import Site, open_site
@@ -84,7 +84,7 @@ def prepare(
                 return
             confirm(f"{what[0].upper()}{what[1:]}?", yes=yes)
             site.journal.read_only = False
-            stepped = await rotate.run(site, hands_of(site), until=Phase.SPREAD)
+            stepped = await rotate.run(site, hands(site), until=Phase.SPREAD)
             _show(site, stepped.view, json_output=json_output)
 
     asyncio.run(run())
@@ -165,7 +165,7 @@ def now(
                 )
             confirm(f"Present {short(rotation.new)} from now on?", yes=yes)
             await rotate.begin(site, "now")
-            stepped = await rotate.switch(site, hands_of(site), force=force, patience=_UNTIL_PRESENTED)
+            stepped = await rotate.switch(site, hands(site), force=force, patience=_UNTIL_PRESENTED)
             took = clock.now() - began
             if json_output:
                 emit(report(site, stepped.view, texts()) | {"took_seconds": round(took.total_seconds(), 3)})
@@ -221,7 +221,7 @@ def compromised(
                     say(f"* {line}")
             confirm("Do this? There is no way back", yes=yes)
             site.journal.read_only = False
-            intent, stepped = await rotate.compromise(site, hands_of(site))
+            intent, stepped = await rotate.compromise(site, hands(site))
             believed_until = clock.now() + within
             if json_output:
                 emit(report(site, stepped.view, texts()) | {"believed_at_most_until": when(believed_until)})
@@ -253,7 +253,7 @@ def _begin(
             await rotate.begin(site, why)
             tell = None if json_output else _Ticker().tell
             stepped = await rotate.run(
-                site, hands_of(site), until=Phase.DONE, deadline_after=patience, watch=tell
+                site, hands(site), until=Phase.DONE, deadline_after=patience, watch=tell
             )
             _show(site, stepped.view, json_output=json_output)
             if not stepped.ended and not json_output:

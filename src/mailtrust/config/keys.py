@@ -294,7 +294,8 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "accept_local_from", '"peers" or "anybody"', _one_of("peers", "anybody"), '"peers"',
         "Hub: whether mail for its local domains is taken from anybody, or from known peers only."),
     Key("transport", "on_stale", '"keep" or "defer"', _one_of("keep", "defer"), '"keep"',
-        "Whether an old snapshot still vouches for known peers, or defers them."),
+        "Whether a stale snapshot still vouches for known peers, or defers them.  To defer works only while "
+        "mailtrust runs: the hub, or with Postfix the agent."),
     Key("transport", "bind", _LISTENERS, _endpoints, "the listeners",
         "Hub: the addresses that it listens on.", '["0.0.0.0:25"]'),
     Key("transport", "local_domains", "a list of domains", _domains, "[]",

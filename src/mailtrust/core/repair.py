@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailtrust.core.checks.case import Case
+from mailtrust.core.checks.older import behind_journal
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import OVERDUE
-from mailtrust.core.model.certificate import short
+from mailtrust.core.events.catalog import OVERDUE, RESTORED_IMAGE
+from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Event, Finding, Said
 from mailtrust.core.model.plan import Action, Install, Publish, Replicate, Restrict, Withdraw
 
@@ -66,6 +67,8 @@ def _brought_back(mine: tuple[Finding, ...], case: Case) -> Iterator[Mend]:
     if current is None or not current.has_key or case.is_withdrawn(current.certificate):
         return
     leaf = current.certificate
+    if _is_perhaps_an_old_image(case, leaf):
+        return
     for look in case.readable:
         if leaf.pin in look.pins or look.read_only:
             continue
@@ -75,6 +78,19 @@ def _brought_back(mine: tuple[Finding, ...], case: Case) -> Iterator[Mend]:
             yield Mend(Publish(case.server, leaf.fingerprint), (said,), found.event if found else None)
         elif found is not None and case.policy.every_replica_takes_writes:
             yield Mend(Publish(case.server, leaf.fingerprint, look.place), (said,), found.event)
+
+
+def _is_perhaps_an_old_image(case: Case, leaf: Certificate) -> bool:
+    """
+    True where others may know better than this store what is current: then it must not return by itself.
+
+    A directory that forgets what was withdrawn would take it again.
+    """
+    if behind_journal(case) is not None:
+        return True
+    ours = case.store.pins if case.store is not None else frozenset()
+    strange = any(pin not in ours for look in case.readable for pin in look.pins)
+    return strange and not case.publishing(leaf.pin)
 
 
 def _restricted(mine: tuple[Finding, ...]) -> Iterator[Mend]:
@@ -93,6 +109,9 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
             yield from _bring_up(finding, case)
         case catalog.ROTATION_BLOCKED if case.plan is not None and case.plan.action is not None:
             yield case.plan.action
+        case catalog.PRESENTED_NOT_PUBLISHED if finding.cause == RESTORED_IMAGE:
+            # What it presents was withdrawn while it was away: it must not return.
+            yield Install(case.server)
         case catalog.PRESENTED_NOT_PUBLISHED if finding.action is not None:
             shown = {leaf for wire in case.wires for leaf in wire.found or () if wire.place == finding.place}
             yield from (

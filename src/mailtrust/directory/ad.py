@@ -103,7 +103,9 @@ class AdReplica:
         found = computers.sightings(
             read.members, read.others, read.points, self.url, now, read.seen, read.writer
         )
-        return Column.of(found.values())
+        column = Column.of(found.values())
+        column.seen = read.seen
+        return column
 
     async def unchanged(self) -> bool:
         """As `Replica.unchanged` has it; the number of every point is read, and nothing else of it."""

@@ -118,6 +118,7 @@ class LdapReplica:
 
         before, column = await self._session.do(work)
         self._looked_at = self._told = before
+        column.seen = seen_by(before)
         return column
 
     async def unchanged(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from mailtrust import durable
-from mailtrust.core.model.certificate import Pin
+from mailtrust.core.model.certificate import Fingerprint, Pin
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.spread import Spread
 from mailtrust.core.model.trust import Snapshot
@@ -31,6 +31,7 @@ _AT_ONCE = 1000
 _LEAST_BYTES = 64 * 1024
 """So much may stand behind the whole snapshot, or as much as that is long, until it is written anew."""
 _Pin = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_Digest = _Pin
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -41,9 +42,14 @@ class _Head(msgspec.Struct, frozen=True):
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     come: dict[_Pin, str] = {}
     gone: list[_Pin] = []
+    certificates: dict[_Pin, tuple[_Digest, ...]] = {}
+    """Those that carry the keys, where withdrawals are remembered by them; only in the whole snapshot."""
     replica: str | None = None
     """In the last line of the whole snapshot, and of each change."""
     taken_at: _Moment | None = None
+    seen: dict[str, int] = {}
+    kept: dict[_Pin, _Moment] = {}
+    lent: list[_Pin] = []
 
 
 class SnapshotFile:
@@ -78,13 +84,15 @@ class SnapshotFile:
         """What to write behind what is there; None where it is better written anew."""
         if self._held is None or self._bytes > self._whole_bytes + max(self._whole_bytes, _LEAST_BYTES):
             return None
+        if self._held.certificates != snapshot.certificates:
+            return None
         before, after = self._held.servers, snapshot.servers
         if before is after:
-            return _encoded(_Line(replica=snapshot.replica, taken_at=snapshot.taken_at))
+            return _encoded(_last(snapshot))
         if not isinstance(before, Spread) or not isinstance(after, Spread):
             return None
         come, gone = after.since(before)
-        return _encoded(_Line(dict(come.items()), sorted(gone), snapshot.replica, snapshot.taken_at))
+        return _encoded(msgspec.structs.replace(_last(snapshot), come=dict(come.items()), gone=sorted(gone)))
 
 
 def load(file: Path) -> Snapshot:
@@ -131,8 +139,19 @@ def _lines(snapshot: Snapshot) -> Iterator[bytes]:
     yield _encoded(_Head(_SCHEMA))
     pairs = iter(snapshot.servers.items())
     while some := dict(islice(pairs, _AT_ONCE)):
-        yield _encoded(_Line(dict(some.items())))
-    yield _encoded(_Line(replica=snapshot.replica, taken_at=snapshot.taken_at))
+        named = {pin: snapshot.certificates[pin] for pin in some if pin in snapshot.certificates}
+        yield _encoded(_Line(dict(some.items()), certificates=dict(named.items())))
+    yield _encoded(_last(snapshot))
+
+
+def _last(snapshot: Snapshot) -> _Line:
+    return _Line(
+        replica=snapshot.replica,
+        taken_at=snapshot.taken_at,
+        seen=dict(snapshot.seen),
+        kept=dict(snapshot.kept.items()),
+        lent=sorted(snapshot.lent),
+    )
 
 
 def _encoded(line: _Head | _Line) -> bytes:
@@ -141,6 +160,7 @@ def _encoded(line: _Head | _Line) -> bytes:
 
 def _read(lines: Iterable[bytes]) -> Snapshot:
     servers: dict[Pin, ServerName] = {}
+    certificates: dict[Pin, tuple[Fingerprint, ...]] = {}
     last: _Line | None = None
     decoder = msgspec.json.Decoder(_Line)
     for text in lines:
@@ -150,7 +170,18 @@ def _read(lines: Iterable[bytes]) -> Snapshot:
         for pin in line.gone:
             servers.pop(Pin(pin), None)
         servers.update((Pin(pin), ServerName(server)) for pin, server in line.come.items())
+        certificates.update(
+            (Pin(pin), tuple(map(Fingerprint, held))) for pin, held in line.certificates.items()
+        )
         last = line if line.replica is not None else last
     if last is None:
         raise ValueError("it has no end")
-    return Snapshot(servers, last.taken_at, last.replica or "")
+    return Snapshot(
+        servers,
+        last.taken_at,
+        last.replica or "",
+        seen=last.seen,
+        certificates=certificates,
+        kept={Pin(pin): until for pin, until in last.kept.items()},
+        lent=frozenset(map(Pin, last.lent)),
+    )

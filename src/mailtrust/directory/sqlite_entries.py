@@ -42,12 +42,13 @@ def sightings(
 
 
 def column(contents: Contents) -> Column:
-    """The keys that every server publishes."""
-    gathered, reader = Column(), KeyReader()
-    for (server, _), one in contents.values.items():
+    """The keys that every server publishes, and every certificate that was withdrawn."""
+    gathered, reader = Column(remembered=frozenset(digest for _, digest in contents.withdrawn)), KeyReader()
+    for (server, digest), one in contents.values.items():
         pin = reader.believable_pin(one.value, server)
         if pin is not None:
             gathered.add(server, (pin,))
+            gathered.certificates[pin] = (*gathered.certificates.get(pin, ()), digest)
     gathered.withdrawn.update(pin for _, pin in contents.withdrawn_keys)
     return gathered
 

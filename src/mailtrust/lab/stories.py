@@ -107,7 +107,7 @@ async def stale_process(stage: Stage) -> None:
     stage.tell("The process of hub2 does not notice that its certificate was changed.")
     await organization.freeze(hub2)
     await stage.renew(hub2, "--wait")
-    await stage.expect(hub2, 12105)
+    await stage.expect(hub2, 12105, "stale-process")
     stage.tell("The mending: restart it.")
     await organization.restart(hub2)
     await stage.clean(hub2)

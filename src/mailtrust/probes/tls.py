@@ -9,6 +9,8 @@ public, and anybody who once saw it can show it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from OpenSSL import SSL, crypto
 from OpenSSL._util import lib
 
@@ -100,6 +102,16 @@ class Handshake:
     def asked_for_certificate(self) -> bool:
         """Whether the server has asked for a client certificate so far."""
         return self._connection.get_app_data() is True
+
+
+def tell_when_asked(context: SSL.Context, asked: Callable[[], None]) -> None:
+    """Call *asked* when a server of this client's context asks for its certificate."""
+
+    def note(connection: SSL.Connection, where: int, _result: int) -> None:
+        if where & SSL.SSL_CB_LOOP and connection.get_state_string() == _ASKED:
+            asked()
+
+    context.set_info_callback(note)
 
 
 def _note_request(connection: SSL.Connection, where: int, _result: int) -> None:

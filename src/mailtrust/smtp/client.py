@@ -12,10 +12,12 @@ nothing more, and sends what it says (`take_output`).  The probe stops at `TlsRe
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mailtrust.smtp.delivery import SERVICE_ENDS, Mail, Offers, Outcome, Transaction
+from mailtrust.smtp.rehearsal import Answer, Rehearsal
 from mailtrust.smtp.reply import NoReply, Reply, ReplyLimits, ReplyReader
 
 STARTTLS = "STARTTLS"
@@ -66,7 +68,7 @@ class TlsReady:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Call `send` or `quit`."""
+    """Call `send`, `rehearse` or `quit`."""
 
     offers: Offers
 
@@ -79,6 +81,13 @@ class MailSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the server said to a rehearsal."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The session is over: close."""
 
@@ -88,7 +97,7 @@ class Stopped:
     reply: Reply | None = None
 
 
-ClientEvent = TlsReady | Ready | MailSent | Stopped
+ClientEvent = TlsReady | Ready | MailSent | Heard | Stopped
 
 _WAITING_FOR = {
     Phase.BANNER: "banner",
@@ -113,7 +122,7 @@ class ClientSession:
         self._reader = ReplyReader(limits)
         self._output: list[bytes] = []
         self._events: deque[ClientEvent] = deque()
-        self._transaction: Transaction | None = None
+        self._transaction: Transaction | Rehearsal | None = None
         self._hung_up = False
         self.phase = Phase.BANNER
         self.offers = Offers()
@@ -173,6 +182,12 @@ class ClientSession:
         self.phase = Phase.MAIL
         self._continue_mail(self._transaction)
 
+    def rehearse(self, recipients: Sequence[str]) -> None:
+        """Ask whether it would take mail for them, and hand over none.  When `send` could be called."""
+        self._transaction = Rehearsal(recipients)
+        self.phase = Phase.MAIL
+        self._continue_mail(self._transaction)
+
     def quit(self) -> None:
         """Say good-bye.  The session ends with the answer, or when the server hangs up."""
         self._say("QUIT", Phase.QUIT)
@@ -228,19 +243,19 @@ class ClientSession:
         self.phase = Phase.HANDSHAKE
         self._events.append(TlsReady(self.verb))
 
-    def _mail_answered(self, transaction: Transaction, reply: Reply) -> None:
+    def _mail_answered(self, transaction: Transaction | Rehearsal, reply: Reply) -> None:
         if reply.code == SERVICE_ENDS:
             self._stop(Stop.REFUSED, f"the server ended the session: {reply}", reply)
             return
         transaction.answered(reply)
         self._continue_mail(transaction)
 
-    def _continue_mail(self, transaction: Transaction) -> None:
+    def _continue_mail(self, transaction: Transaction | Rehearsal) -> None:
         self._output.append(transaction.take_output())
         if transaction.finished:
             self._transaction = None
             self.phase = Phase.READY
-            self._events.append(MailSent(transaction.outcomes))
+            self._events.append(_result(transaction))
 
     def _say(self, command: str, phase: Phase) -> None:
         self._output.append(command.encode("ascii") + b"\r\n")
@@ -249,11 +264,17 @@ class ClientSession:
     def _stop(self, stop: Stop, why: str, reply: Reply | None = None) -> None:
         if self._transaction is not None:
             self._transaction.abandon(why, reply)
-            self._events.append(MailSent(self._transaction.outcomes))
+            self._events.append(_result(self._transaction))
             self._transaction = None
         self._events.append(Stopped(stop, self.phase, why, reply))
         self._output.clear()
         self.phase = Phase.ENDED
+
+
+def _result(transaction: Transaction | Rehearsal) -> MailSent | Heard:
+    if isinstance(transaction, Rehearsal):
+        return Heard(transaction.answer)
+    return MailSent(transaction.outcomes)
 
 
 def _offers(reply: Reply) -> Offers:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from mailtrust.smtp.envelope import path
+from mailtrust.smtp.envelope import sendable
 from mailtrust.smtp.reply import Reply
 
 SERVICE_ENDS = 421
@@ -143,13 +143,13 @@ class Transaction:
     def _refuse_what_cannot_be_sent(self) -> None:
         everybody = range(len(self._mail.recipients))
         limit = self._offers.size_limit_bytes
-        if not _sendable(self._mail.sender):
+        if not sendable(self._mail.sender):
             self._settle(everybody, Rejected(f"{self._mail.sender!r} is no sender that SMTP can carry"))
         if limit is not None and len(self._content) > limit:
             held = len(self._content)
             self._settle(everybody, Rejected(f"the message has {held} bytes, the server takes {limit}"))
         for at, recipient in enumerate(self._mail.recipients):
-            if not recipient or not _sendable(recipient):
+            if not recipient or not sendable(recipient):
                 self._settle((at,), Rejected(f"{recipient!r} is no address that SMTP can carry"))
 
     def _begin(self) -> None:
@@ -220,14 +220,6 @@ def _outcome(what: str, reply: Reply) -> Outcome:
     if reply.permanent and not (what == "RCPT" and reply.code == _TOO_MANY_RECIPIENTS):
         return Rejected(why, reply)
     return Deferred(why, reply)
-
-
-def _sendable(address: str) -> bool:
-    """True for what stands between angle brackets and ends there: no line end, no second command."""
-    if not address.isascii():
-        return False
-    read = path(f"TO:<{address}>".encode("ascii"), b"TO")
-    return read is not None and read.address is not None and not read.parameters
 
 
 def _with_line_ends(content: bytes) -> bytes:

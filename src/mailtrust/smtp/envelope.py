@@ -37,6 +37,14 @@ def path(argument: bytes, keyword: bytes) -> Path | None:
     return Path(_address(found[2].decode("ascii")), tuple((w.partition("=")[::2]) for w in words))
 
 
+def sendable(address: str) -> bool:
+    """True for what stands between angle brackets and ends there: no line end, no second command."""
+    if not address.isascii():
+        return False
+    read = path(f"TO:<{address}>".encode("ascii"), b"TO")
+    return read is not None and read.address is not None and not read.parameters
+
+
 def domain_of(address: str) -> str:
     """The domain of an address in lower case; empty for ``postmaster`` alone and for the null path."""
     return address.rpartition("@")[2].lower() if "@" in address else ""

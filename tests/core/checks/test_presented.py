@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mailtrust.core.model.sighting import Act, History, Slot, SnapshotSighting, WireFailure
 from tests.core.checks.judge import codes, judged, phrases, silenced, the
@@ -11,6 +11,7 @@ from tests.make import (
     DC2,
     ENDPOINT,
     HUB1,
+    HUB2,
     NOON,
     a_certificate,
     a_dead_wire,
@@ -68,7 +69,7 @@ def test_a_published_certificate_that_is_not_current_is_a_stale_process() -> Non
     found = the(12105, judged(a_view(store, a_replica(DC1, OURS, OLD), a_wire(OLD), acts=acts)))
 
     assert found.since == NOON - minutes(9)
-    assert phrases(found) == ["wire.shows", "wire.current-since", "wire.other-key"]
+    assert phrases(found) == ["wire.shows", "wire.current-since", "old.store-is-newer", "wire.other-key"]
 
 
 def test_a_stale_process_with_the_same_key_harms_nobody() -> None:
@@ -111,6 +112,19 @@ def test_an_old_snapshot_is_12111() -> None:
     assert codes(judged(a_view(a_replica(DC1), look(30)))) == []
     assert codes(judged(a_view(a_replica(DC1), look(31)))) == [12111]
     assert the(12111, judged(a_view(a_replica(DC1), look(None)))).values["taken_at"] == "-"
+
+
+def test_a_key_that_is_kept_is_12156_until_it_goes() -> None:
+    """Whoever withdrew it on purpose must hear that it is still believed."""
+
+    def look(until: datetime) -> SnapshotSighting:
+        return SnapshotSighting(HUB1, "/srv/hub1/snapshot.jsonl", NOON, NOON, DC1, (HUB2, HUB2), until)
+
+    found = the(12156, judged(a_view(a_replica(DC1), look(NOON + minutes(1)))))
+
+    assert (found.values["servers"], found.values["count"]) == (HUB2, "2")
+    assert found.place == DC1
+    assert codes(judged(a_view(a_replica(DC1), look(NOON)))) == []
 
 
 def test_12104_explains_12105() -> None:

@@ -40,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     presented.tls_not_offered,
     presented.client_certificate_not_asked,
     presented.snapshot_stale,
+    presented.keys_kept,
     installed.key_exposed,
     replicas.replica_unreadable,
     replicas.replica_behind,
@@ -69,7 +70,17 @@ def _only_value_at_home(_: Finding, __: Finding, case: Case) -> bool:
     return case.home is not None and not case.home.found and bool(case.home.unparsable)
 
 
+def _restored(cause: Finding, _: Finding, __: Case) -> bool:
+    return cause.cause == catalog.RESTORED_IMAGE
+
+
+def _restored_with_it(cause: Finding, consequence: Finding, case: Case) -> bool:
+    return _restored(cause, consequence, case) and _same_certificate(cause, consequence, case)
+
+
 def _same_key(_: Finding, consequence: Finding, case: Case) -> bool:
+    if consequence.cause == catalog.RESTORED_IMAGE:
+        return False
     expected = case.expected
     shown = [wire for wire in case.wires if wire.place == consequence.place]
     return expected is not None and any(
@@ -95,6 +106,9 @@ def _nothing_is_current(_: Finding, __: Finding, case: Case) -> bool:
 
 
 PRECEDENCE: tuple[Precedence, ...] = (
+    # What the store of a restored host expects at home is as old as the store.
+    Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.CERTIFICATE_MISSING, _restored_with_it),
+    Precedence(catalog.PRESENTED_NOT_PUBLISHED, catalog.NOT_IN_STORE, _restored),
     Precedence(catalog.CORRUPTED, catalog.CERTIFICATE_MISSING, _only_value_at_home),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.NOT_IN_STORE),
     Precedence(catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailtrust.core.checks.case import Case, enable_command
+from mailtrust.core.checks.older import behind_journal, why_old
 from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import Certificate, short
-from mailtrust.core.model.event import Finding, Said, when
+from mailtrust.core.model.event import Finding, Said, kept_values, when
 from mailtrust.core.model.sighting import WireFailure, WireSighting
 
 
@@ -25,24 +26,32 @@ def presented_not_published(case: Case) -> Iterator[Finding]:
         withdrawn_at = case.withdrawals.get(leaf.fingerprint)
         if withdrawn_at is not None:
             evidence.append(Said("wire.was-withdrawn", {**values, "at": when(withdrawn_at)}))
+        old = why_old(case, leaf)
         # A replaced one is not enabled again: its process has to take the current one.
         may_enable = leaf.fingerprint in case.enableable and withdrawn_at is None
+        enable = enable_command(leaf.fingerprint) if may_enable and old.cause is None else None
         yield Finding(
             catalog.PRESENTED_NOT_PUBLISHED,
             case.server,
             wire.place,
-            values=values,
-            evidence=tuple(evidence),
-            action=enable_command(leaf.fingerprint) if may_enable else None,
+            old.cause,
+            values,
+            (*evidence, *old.evidence),
+            old.ruled_out,
+            old.action or enable,
             since=case.history.first_seen.get((case.server, wire.place, leaf.fingerprint)),
         )
 
 
 def presented_not_current(case: Case) -> Iterator[Finding]:
-    """The wire shows a certificate that is published, and is not the one the store calls current."""
+    """
+    The wire shows a certificate that is published, and is not the one the store calls current; or the store
+    does, and the journal knows a later one.
+    """
     current = case.current.certificate if case.current else None
     if current is None:
         return
+    yield from _presented_after_a_restore(case, current)
     for wire, leaf in _shown(case):
         if leaf != current and case.publishing(leaf.pin):
             values = {**_values(wire, leaf), "current": short(current.fingerprint)}
@@ -51,14 +60,30 @@ def presented_not_current(case: Case) -> Iterator[Finding]:
             evidence = [Said("wire.shows", {**values, "seen": when(wire.seen_at), "protocol": wire.protocol})]
             if since is not None:
                 evidence.append(Said("wire.current-since", {**values, "at": when(since.done_at)}))
+            old = why_old(case, leaf)
             yield Finding(
                 catalog.PRESENTED_NOT_CURRENT,
                 case.server,
                 wire.place,
-                values=values,
-                evidence=(*evidence, Said(same, values)),
+                old.cause,
+                values,
+                (*evidence, *old.evidence, Said(same, values)),
+                old.ruled_out,
                 since=since.done_at if since else None,
             )
+
+
+def _presented_after_a_restore(case: Case, current: Certificate) -> Iterator[Finding]:
+    act = behind_journal(case)
+    for wire, leaf in _shown(case) if act is not None else ():
+        if act is not None and leaf == current and case.publishing(leaf.pin):
+            values = {**_values(wire, leaf), "current": short(act.fingerprint)}
+            old = why_old(case, leaf)
+            shows = Said("wire.shows", {**values, "seen": when(wire.seen_at), "protocol": wire.protocol})
+            yield Finding(
+                catalog.PRESENTED_NOT_CURRENT, case.server, wire.place, old.cause, values,
+                (shows, *old.evidence), old.ruled_out, old.action, act.done_at,
+            )  # fmt: skip
 
 
 def server_unreachable(case: Case) -> Iterator[Finding]:
@@ -104,6 +129,18 @@ def snapshot_stale(case: Case) -> Iterator[Finding]:
     yield Finding(
         catalog.SNAPSHOT_STALE, case.server, look.place, values=values,
         evidence=(Said("snapshot.taken", {**values, "file": look.place}),), since=look.taken_at,
+    )  # fmt: skip
+
+
+def keys_kept(case: Case) -> Iterator[Finding]:
+    """The transport believes keys that its replica shows no longer and has not proved withdrawn."""
+    look = case.view.snapshot(case.server)
+    if look is None or look.kept_until is None or look.kept_until <= case.now:
+        return
+    values = kept_values(look.replica, look.kept, look.kept_until)
+    yield Finding(
+        catalog.KEYS_KEPT, case.server, look.replica, values=values,
+        evidence=(Said("snapshot.keeps", {**values, "file": look.place}),), until=look.kept_until,
     )  # fmt: skip
 
 

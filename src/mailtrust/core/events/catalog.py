@@ -27,6 +27,7 @@ def _exchange(
 
 NO_CERTIFICATE, NOT_ENABLED = "no-certificate", "not-enabled"
 NOT_WRITTEN, OVERDUE = "not-written", "overdue"
+STALE_PROCESS, RESTORED_IMAGE = "stale-process", "restored-image"
 EDGE_NOT_RESUBSCRIBED, EDGE_FELL_BACK = "edge-not-resubscribed", "edge-fell-back"
 
 PEER_NOT_TRUSTED_INBOUND = _exchange(
@@ -76,10 +77,14 @@ REPLICATING = Event(
 )
 REPLICA_BEHIND = Event(12102, "ReplicaBehind", _W, _DIRECTORY, ("fingerprint", "replica"))
 REPLICA_UNREADABLE = Event(12103, "ReplicaUnreadable", _W, _DIRECTORY, ("replica", "why"))
-PRESENTED_NOT_PUBLISHED = Event(12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint"))
+PRESENTED_NOT_PUBLISHED = Event(
+    12104, "PresentedNotPublished", _E, _TRANSPORT, ("fingerprint", "endpoint"),
+    causes=(STALE_PROCESS, RESTORED_IMAGE),
+)  # fmt: skip
 PRESENTED_NOT_CURRENT = Event(
-    12105, "PresentedNotCurrent", _W, _TRANSPORT, ("fingerprint", "current", "endpoint")
-)
+    12105, "PresentedNotCurrent", _W, _TRANSPORT, ("fingerprint", "current", "endpoint"),
+    causes=(STALE_PROCESS, RESTORED_IMAGE),
+)  # fmt: skip
 STRANGER_PUBLISHED = Event(12106, "StrangerPublished", _E, _DIRECTORY, ("fingerprint", "replica"))
 KEY_SHARED = Event(12107, "KeyShared", _E, _DIRECTORY, ("fingerprint", "others"))
 NO_SUCCESSOR = Event(12108, "NoSuccessor", _I, _ROTATION)
@@ -93,6 +98,8 @@ SERVER_UNREACHABLE = Event(12116, "ServerUnreachable", _E, _TRANSPORT, ("endpoin
 TLS_NOT_OFFERED = Event(12117, "TLSNotOffered", _E, _TRANSPORT, ("endpoint",))
 CLIENT_CERTIFICATE_NOT_ASKED = Event(12118, "ClientCertificateNotAsked", _E, _TRANSPORT, ("endpoint",))
 AUTHORITY_PUBLISHED = Event(12119, "AuthorityPublished", _E, _DIRECTORY, ("fingerprint", "replica"))
+SNAPSHOT_NOT_SAVED = Event(12155, "SnapshotNotSaved", _E, _TRANSPORT, ("file", "why"))
+KEYS_KEPT = Event(12156, "KeysKept", _W, _DIRECTORY, ("replica", "count", "servers", "until"))
 
 AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"))
 AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
@@ -107,7 +114,7 @@ CATALOG: tuple[Event, ...] = (
     REPLICATING, REPLICA_BEHIND, REPLICA_UNREADABLE, PRESENTED_NOT_PUBLISHED, PRESENTED_NOT_CURRENT,
     STRANGER_PUBLISHED, KEY_SHARED, NO_SUCCESSOR, ROTATION_BLOCKED, REPLICA_WENT_BACK, SNAPSHOT_STALE,
     WEAK_KEY, NAMES_DIFFER, KEY_EXPOSED, SERVER_UNREACHABLE, TLS_NOT_OFFERED, CLIENT_CERTIFICATE_NOT_ASKED,
-    AUTHORITY_PUBLISHED,
+    AUTHORITY_PUBLISHED, SNAPSHOT_NOT_SAVED, KEYS_KEPT,
     AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
 )  # fmt: skip
 

@@ -8,12 +8,14 @@ put in them, and `mailtrust.texts` turns them into the reader's language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from mailtrust.core.model.server import ServerName
+
+_NAMED = 5
 
 
 class Severity(StrEnum):
@@ -118,6 +120,13 @@ class Diagnosis:
 def when(moment: datetime) -> str:
     """A moment as our sentences write it, in UTC to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def kept_values(replica: str, servers: Sequence[ServerName], until: datetime) -> Mapping[str, str]:
+    """The values of 12156; *servers* has one for each key, and a few of them are named."""
+    names = sorted(set(servers))
+    named = ", ".join(names[:_NAMED]) + (", …" if names[_NAMED:] else "")
+    return {"replica": replica, "count": str(len(servers)), "servers": named, "until": when(until)}
 
 
 def said_duration(seconds: float) -> str:

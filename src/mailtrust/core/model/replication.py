@@ -56,3 +56,16 @@ def fate(written: Stamp | None, seen: Seen, changed: Stamp | None = None) -> Fat
     if not seen:
         return Fate.UNKNOWN
     return Fate.LATE if seen.get(written.writer, -1) < written.number else Fate.LOST
+
+
+def went_back(before: Seen, after: Seen) -> bool:
+    """
+    True where *after* has seen less of any writer than *before*: a replica that came from a backup, or
+    another one that lags behind.  Nothing can be said, and nothing is, where *before* is empty.
+    """
+    return any(after.get(writer, -1) < number for writer, number in before.items())
+
+
+def furthest(one: Seen, other: Seen) -> Seen:
+    """Of each writer the greatest number that either has seen."""
+    return {writer: max(one.get(writer, -1), other.get(writer, -1)) for writer in {**one, **other}}

@@ -85,6 +85,8 @@ class StoreSighting:
     why: str = ""
     exposed: tuple[str, ...] = ()
     """Key files that others than their owner can read."""
+    changed_at: datetime | None = None
+    """When the file was last written that says which one is current, as the file system has it."""
 
     @property
     def pins(self) -> frozenset[Pin]:
@@ -195,6 +197,10 @@ class SnapshotSighting:
     taken_at: datetime | None
     """When the replica last answered; None when it never did."""
     replica: str = ""
+    kept: tuple[ServerName, ...] = ()
+    """Whose keys it believes although the replica shows them no longer: a server for each key."""
+    kept_until: datetime | None = None
+    """When the last of these goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +281,11 @@ class History:
         for act in self.acts:
             if (act.what, act.server) == ("withdraw", server) and not act.failed:
                 yield act.fingerprint, act.done_at
+
+    def last_of(self, what: str, server: ServerName) -> Act | None:
+        """The latest act of that kind at a server that came to its end."""
+        found = [act for act in self.acts if (act.what, act.server) == (what, server) and not act.failed]
+        return found[-1] if found else None
 
     def is_dead(self, place: str, now: datetime) -> bool:
         """True if an operator's word that the replica is gone still holds."""

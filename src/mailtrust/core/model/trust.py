@@ -3,6 +3,10 @@ Who believes whom: the trust snapshot.
 
 A snapshot is one replica's published column, frozen.  A peer is trusted when the key it presents
 stands in it.  Names, dates and issuers do not matter here: the directory vouches, not a CA.
+
+It never goes back: a key that a replica shows no longer leaves it where the replica proves that it was
+withdrawn.  Where the replica proves that it lost its memory, or proves nothing, the key is *kept* for a
+while.
 """
 
 from __future__ import annotations
@@ -11,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from mailtrust.core.model.certificate import Certificate, Pin
+from mailtrust.core.model.certificate import Certificate, Fingerprint, Pin
+from mailtrust.core.model.replication import Seen, Stamp, furthest, went_back
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.model.spread import Spread
@@ -38,6 +43,14 @@ class Anonymous:
 
 Verdict = Trusted | Stranger | Anonymous
 
+KEPT_WHERE_IT_WENT_BACK = timedelta(days=7)
+"""
+How long a key is kept that a replica lost: it outlasts a long weekend, and the five days after which a sender
+gives up.  Whoever wants it gone before withdraws it where the replica can say so.
+"""
+KEPT_WHERE_NOTHING_IS_TOLD = timedelta(minutes=30)
+"""How long, where a directory does not tell a withdrawal from a loss: as old as a snapshot may be anyway."""
+
 
 @dataclass(slots=True)
 class Column:
@@ -49,6 +62,14 @@ class Column:
     servers: dict[Pin, ServerName] = field(default_factory=dict)
     withdrawn: set[Pin] = field(default_factory=set)
     """Compromised keys: whoever publishes one is not believed by it."""
+    certificates: dict[Pin, tuple[Fingerprint, ...]] = field(default_factory=dict, compare=False)
+    """The certificates that carry each key, where the replica remembers what was withdrawn."""
+    remembered: frozenset[Fingerprint] | None = field(default=None, compare=False)
+    """Every certificate that was withdrawn, where the replica remembers it; None where it does not."""
+    seen: Seen = field(default_factory=dict, compare=False)
+    """How far the replica had seen of each writer before it was read; empty where it does not tell."""
+    changed: dict[ServerName, Stamp] = field(default_factory=dict, compare=False)
+    """The last write to an entry, of those that somebody asked for."""
 
     @classmethod
     def of(cls, looks: Iterable[ReplicaSighting]) -> Column:
@@ -78,6 +99,24 @@ class Column:
             return self.servers
         return {pin: server for pin, server in self.servers.items() if pin not in self.withdrawn}
 
+    def keeps(self, pin: Pin, server: ServerName, before: Snapshot) -> timedelta | None:
+        """
+        How long *before*'s key of that server, which stands here no more, is kept; None: it was withdrawn.
+
+        A replica that remembers withdrawals names them.  Another one has lost what it lacks where it has seen
+        less than was seen before, and where the entry has not been written since: an old state came back.
+        """
+        if pin in self.withdrawn:
+            return None
+        named = before.certificates.get(pin, ())
+        if named and self.remembered is not None:
+            return None if self.remembered.issuperset(named) else KEPT_WHERE_IT_WENT_BACK
+        if pin in before.lent or not before.seen or not self.seen:
+            return KEPT_WHERE_NOTHING_IS_TOLD
+        written = self.changed.get(server)
+        is_old = written is not None and before.seen.get(written.writer, -1) >= written.number
+        return KEPT_WHERE_IT_WENT_BACK if is_old or went_back(before.seen, self.seen) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -89,6 +128,14 @@ class Snapshot:
     replica: str = ""
     pins_of: Spread[ServerName, tuple[Pin, ...]] | None = field(default=None, compare=False, repr=False)
     """Each server's keys, once somebody asked for them."""
+    seen: Seen = field(default_factory=dict)
+    """How far its replica had seen of each writer at a look at everybody; empty where it does not tell."""
+    certificates: Mapping[Pin, tuple[Fingerprint, ...]] = field(default_factory=dict)
+    """The certificates that carry each key, where the replica remembers what was withdrawn."""
+    kept: Mapping[Pin, datetime] = field(default_factory=dict)
+    """Keys of `servers` that the replica shows no longer and has not proved withdrawn; until when."""
+    lent: frozenset[Pin] = frozenset()
+    """Keys of `servers` that only a stand-in has shown: the replica may not have had them yet."""
 
     def judge(self, presented: Certificate | None) -> Verdict:
         """Whether to believe what a peer presented.  Expiry never breaks direct trust."""
@@ -105,15 +152,64 @@ class Snapshot:
         """True when the replica has not answered for longer than *max_age*, or never did."""
         return self.taken_at is None or now - self.taken_at > max_age
 
+    @property
+    def kept_of(self) -> tuple[ServerName, ...]:
+        """Whose keys are kept, by name: a server for each key."""
+        return tuple(sorted(self.servers[pin] for pin in self.kept))
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """When the last key goes that is kept; None where none is."""
+        return max(self.kept.values(), default=None)
+
+    def says_other_than(self, other: Snapshot) -> bool:
+        """True where one of them believes somebody whom the other does not, or for another time."""
+        mine = (self.servers, self.replica, self.kept, self.lent)
+        return mine != (other.servers, other.replica, other.kept, other.lent)
+
+    def in_force(self, now: datetime, max_age: timedelta, *, defer: bool) -> Mapping[Pin, ServerName]:
+        """Whom tables made of it believe: with *defer* (``on_stale = "defer"``) nobody once it is stale."""
+        return {} if defer and self.is_stale(now, max_age) else self.servers
+
+    def missing(self, column: Column) -> frozenset[ServerName]:
+        """The servers of which *column* lacks a key that stands here, and has no word about it."""
+        lacked = self.servers.keys() - column.servers.keys() - column.withdrawn
+        return frozenset(self.servers[pin] for pin in lacked)
+
     def renewed(self, column: Column, replica: str, now: datetime) -> Snapshot:
         """
-        The snapshot after another look at every server of *replica*; one without an entry keeps nothing.
+        The snapshot after another look at every server of *replica*.  What it shows no longer is kept as
+        `Column.keeps` has it.
 
         An empty answer where there was a full one is damage: then the snapshot stays as it is, with its old
         date.
         """
         believed = column.believed()
-        return Snapshot(believed, now, replica) if believed or not self.servers else self
+        if not believed and self.servers:
+            return self
+        kept = self._kept(self.servers.keys() - believed.keys(), column, now)
+        if not kept:
+            # It has all that we had, however it came to that: from here on it is compared with itself.
+            return Snapshot(believed, now, replica, seen=column.seen, certificates=column.certificates)
+        named = {pin: self.certificates[pin] for pin in kept if pin in self.certificates}
+        return Snapshot(
+            {**believed, **{pin: self.servers[pin] for pin in kept}},
+            now,
+            replica,
+            seen=furthest(self.seen, column.seen),
+            certificates={**column.certificates, **named},
+            kept=kept,
+            lent=self.lent & kept.keys(),
+        )
+
+    def _kept(self, lacked: Iterable[Pin], column: Column, now: datetime) -> dict[Pin, datetime]:
+        """Which of the keys that *column* lacks are kept, and until when."""
+        kept: dict[Pin, datetime] = {}
+        for pin in lacked:
+            length = column.keeps(pin, self.servers[pin], self)
+            if length is not None and (until := self.kept.get(pin, now + length)) > now:
+                kept[pin] = until
+        return kept
 
     def confirmed(self, now: datetime) -> Snapshot:
         """The snapshot after its replica answered that nothing changed."""
@@ -127,24 +223,42 @@ class Snapshot:
         news, and what would leave nobody believed is damage, as in `renewed`.
         """
         column, seen = Column(), set[ServerName]()
+        told: list[tuple[ServerName, Column]] = []
         for look in looks:
             if look.found is not None:
                 column.take(look)
                 seen.add(look.server)
+                if look.seen:
+                    told.append((look.server, _told_by(look)))
         servers, pins_of = self._spread()
         # A key that belongs to somebody who was not looked at stays theirs.
         come = {pin: server for pin, server in column.believed().items() if servers.get(pin, server) in seen}
         robbed = {servers[pin] for pin in column.withdrawn if pin in servers}
         had = {server: pins_of.get(server, ()) for server in seen | robbed}
-        gone = {pin for server in seen for pin in had[server]} | column.withdrawn
+        kept: dict[Pin, datetime] = {}
+        for server, one in told:
+            lacked = [pin for pin in had[server] if pin not in come and pin not in column.withdrawn]
+            kept |= self._kept(lacked, one, now)
+        gone = ({pin for server in seen for pin in had[server]} | column.withdrawn) - kept.keys()
         servers = servers.changed(come, gone)
         if not seen or (not servers and self.servers):
             return self
         has = {server: [pin for pin in pins if pin not in gone] for server, pins in had.items()}
         for pin, server in come.items():
-            has[server].append(pin)
+            if pin not in has[server]:
+                has[server].append(pin)
         keep = {server: tuple(pins) for server, pins in has.items() if pins}
-        return Snapshot(servers, now, replica, pins_of.changed(keep, had))
+        settled = come.keys() | gone
+        return replace(
+            self,
+            servers=servers,
+            taken_at=now,
+            replica=replica,
+            pins_of=pins_of.changed(keep, had),
+            kept={pin: until for pin, until in self.kept.items() if pin not in settled} | kept,
+            lent=self.lent - settled,
+            # `seen` stays that of the last look at everybody: of the others' entries more is not known.
+        )
 
     def extended(self, column: Column) -> Snapshot:
         """
@@ -153,7 +267,16 @@ class Snapshot:
         Keys of a server that publishes already elsewhere stay that server's.
         """
         servers = _joined(self.servers, column)
-        return self if servers == self.servers else Snapshot(servers, self.taken_at, self.replica)
+        if servers == self.servers:
+            return self
+        return replace(
+            self,
+            servers=servers,
+            pins_of=None,
+            certificates={**column.certificates, **self.certificates},
+            kept={pin: until for pin, until in self.kept.items() if pin in servers},
+            lent=(self.lent | servers.keys() - self.servers.keys()) & servers.keys(),
+        )
 
     def _spread(self) -> tuple[Spread[Pin, ServerName], Spread[ServerName, tuple[Pin, ...]]]:
         if self.pins_of is not None and isinstance(self.servers, Spread):
@@ -169,3 +292,8 @@ def _joined(kept: Mapping[Pin, ServerName], column: Column) -> dict[Pin, ServerN
     for pin in column.withdrawn:
         servers.pop(pin, None)
     return servers
+
+
+def _told_by(look: ReplicaSighting) -> Column:
+    """What a look at one entry proves of what is gone from it."""
+    return Column(seen=look.seen, changed={look.server: look.changed} if look.changed is not None else {})

@@ -88,7 +88,7 @@ class NextHop:
             patience=limits.reply_timeout,
         )
         try:
-            await outbound.greet(contexts.client, _server_name(self._hop.host))
+            await outbound.greet(contexts.client, tls_name(self._hop.host))
             doubt, leaf = await self._judge(outbound.presented)
             if doubt and not self._reports_only:
                 raise HopUnavailable(doubt)
@@ -135,7 +135,7 @@ class NextHop:
         self._report(Raised(PEER_NOT_TRUSTED_OUTBOUND, self._settings.name, address, values))
 
 
-def _server_name(host: str) -> str | None:
+def tls_name(host: str) -> str | None:
     """What the TLS client hello names (RFC 6066 section 3: never an address)."""
     try:
         ipaddress.ip_address(host)

@@ -8,13 +8,24 @@ at what was presented before the first `deliver`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from OpenSSL import SSL
 
 from mailtrust.core.model.server import Endpoint
-from mailtrust.smtp.client import ClientEvent, ClientSession, MailSent, Ready, Stop, Stopped, TlsReady
+from mailtrust.smtp.client import (
+    ClientEvent,
+    ClientSession,
+    Heard,
+    MailSent,
+    Ready,
+    Stop,
+    Stopped,
+    TlsReady,
+)
 from mailtrust.smtp.delivery import Mail, Outcome
+from mailtrust.smtp.rehearsal import Answer
 from mailtrust.smtp.reply import Reply
 from mailtrust.transports.hub.tls import Tls, TlsClosed, TlsFailed
 
@@ -88,6 +99,15 @@ class Outbound:
         following = self._session.next_event()
         self.alive = self.alive and following is None
         return event.outcomes
+
+    async def rehearse(self, recipients: Sequence[str]) -> Answer:
+        """Whether it would take mail for them; none is handed over.  Raises: HopUnavailable."""
+        self._session.rehearse(recipients)
+        event = await self._next_event()
+        if not isinstance(event, Heard):
+            raise self._unavailable(event)
+        self.alive = self.alive and self._session.next_event() is None
+        return event.answer
 
     async def quit(self) -> None:
         """Say goodbye politely; a server that does not answer is left."""
@@ -173,7 +193,9 @@ class Outbound:
         self.alive = False
         self._session.hung_up()
         event = self._session.next_event()
-        return event if isinstance(event, MailSent) else Stopped(Stop.CLOSED, self._session.phase, why)
+        return (
+            event if isinstance(event, MailSent | Heard) else Stopped(Stop.CLOSED, self._session.phase, why)
+        )
 
     def _unavailable(self, event: ClientEvent) -> HopUnavailable:
         self.alive = False

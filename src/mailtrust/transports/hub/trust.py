@@ -2,9 +2,10 @@
 Whom the hub believes: the trust snapshot, kept fresh.
 
 The snapshot is our home replica's published column.  It is saved before it is used, so that a hub
-that starts while the directory is down believes the same peers as before.  Mail never waits for the
-directory, with one exception: a key that nobody seems to publish is looked for once more, because
-its publication may have arrived this second.
+that starts while the directory is down believes the same peers as before.  Where it cannot be saved it is
+used all the same, and 12155 says so: to believe fewer now would defer the very mail that the file is to
+save after a restart.  Mail never waits for the directory, with one exception: a key that nobody seems to
+publish is looked for once more, because its publication may have arrived this second.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from mailtrust import clock
-from mailtrust.core.events.catalog import SNAPSHOT_STALE
+from mailtrust.core.events.catalog import KEYS_KEPT, SNAPSHOT_NOT_SAVED, SNAPSHOT_STALE
 from mailtrust.core.model.certificate import Certificate
-from mailtrust.core.model.event import when
+from mailtrust.core.model.event import kept_values, when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import ReplicaSighting
 from mailtrust.core.model.trust import Column, Snapshot, Stranger, Verdict
@@ -29,6 +30,10 @@ from mailtrust.errors import MailtrustError
 from mailtrust.transports.base import Raised, Report
 
 _Answer = TypeVar("_Answer")
+
+_SAVE_AGAIN = timedelta(seconds=10)
+# Whoever lost more than that lost more than single entries; asking for each would take too long.
+_MOST_ASKED_FOR = 200
 
 
 class Home(Protocol):
@@ -86,6 +91,9 @@ class Trust:
         self._one_look = asyncio.Lock()
         self._look_began = self._looked_since = float("-inf")
         self._saved_at: datetime | None = None
+        self._unsaved = False
+        """True while the file has not what the snapshot has, because it could not be written."""
+        self._saw_everybody_at = float("-inf")
         self._stale_reported = False
         self._changed: set[ServerName] = set()
         """Whose entries changed since the last look, where that is all that changed."""
@@ -162,13 +170,18 @@ class Trust:
         """Look at what changed; where nothing did, see that home answers."""
         few, self._changed = frozenset(self._changed), set()
         anybody, self._anybody_changed = self._anybody_changed, False
-        if anybody or not self._in_step:
+        if anybody or not self._in_step or self._kept_too_long():
             await self._look()
         elif few:
             # One entry of a hundred thousand costs what one entry costs.
             await self._look(few)
         else:
             await self._confirm()
+
+    def _kept_too_long(self) -> bool:
+        """Keys that home lacks are kept for a while: only a look at everybody ends that."""
+        since = asyncio.get_running_loop().time() - self._saw_everybody_at
+        return bool(self.snapshot.kept) and since >= self._longest_pause
 
     async def _confirm(self) -> None:
         began = asyncio.get_running_loop().time()
@@ -200,8 +213,10 @@ class Trust:
 
     async def _look_at_everybody(self) -> None:
         self._in_step = False
+        self._saw_everybody_at = asyncio.get_running_loop().time()
         column = await self._answer(self._home.column(self._now()))
         if column is not None:
+            await self._ask_about_lost(column)
             now = self._now()
             renewed = self.snapshot.renewed(column, self._home.url, now)
             self._in_step = renewed is not self.snapshot
@@ -220,17 +235,45 @@ class Trust:
                 return await question
         return None
 
-    async def _keep(self, renewed: Snapshot, now: datetime) -> None:
-        if renewed is self.snapshot:
+    async def _ask_about_lost(self, column: Column) -> None:
+        """When the entries were written that lack a key: else an old state may look like a withdrawal."""
+        lacking = self.snapshot.missing(column)
+        if not column.seen or not 0 < len(lacking) <= _MOST_ASKED_FOR:
             return
-        changed = renewed.servers != self.snapshot.servers or renewed.replica != self.snapshot.replica
-        due = self._saved_at is None or now - self._saved_at > min(self._max_age / 10, timedelta(seconds=30))
-        if changed or due:
-            # A full disk must not stop mail: then the next start, not this run, knows less.
-            with contextlib.suppress(MailtrustError, OSError):
-                await asyncio.to_thread(self._file.save, renewed)
-            self._saved_at = now
+        for look in await self._answer(self._home.look(lacking, self._now())) or ():
+            if look.changed is not None:
+                column.changed[look.server] = look.changed
+
+    async def _keep(self, renewed: Snapshot, now: datetime) -> None:
+        before = self.snapshot
+        since = now - self._saved_at if self._saved_at is not None else timedelta.max
+        # A new date alone can wait: after a crash the snapshot is believed to be older than it was.
+        patience = _SAVE_AGAIN if self._unsaved else min(self._max_age / 10, timedelta(seconds=30))
+        if renewed.says_other_than(before) or (since > patience and (self._unsaved or renewed is not before)):
+            await self._save(renewed, now)
         self.snapshot = renewed
+        until = renewed.kept_until
+        if until is not None and renewed.kept.keys() - before.kept.keys():
+            self._report_kept(renewed, until)
+
+    async def _save(self, renewed: Snapshot, now: datetime) -> None:
+        self._saved_at = now
+        try:
+            await asyncio.to_thread(self._file.save, renewed)
+        except (MailtrustError, OSError) as error:
+            cause = error.__cause__ or error
+            why = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+            if not self._unsaved:
+                file = str(self._file.path)
+                values = {"file": file, "why": why}
+                self._report(Raised(SNAPSHOT_NOT_SAVED, self._server, file, values))
+            self._unsaved = True
+        else:
+            self._unsaved = False
+
+    def _report_kept(self, snapshot: Snapshot, until: datetime) -> None:
+        values = kept_values(snapshot.replica, snapshot.kept_of, until)
+        self._report(Raised(KEYS_KEPT, self._server, snapshot.replica, values))
 
     def _report_if_stale(self) -> None:
         stale = self.is_stale

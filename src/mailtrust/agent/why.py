@@ -1,0 +1,209 @@
+"""
+From the stuck mail to what has to be looked at, and from there to an answer: `mailtrust why`.
+
+Everything is looked at side by side: the queue, the store, every replica, and each peer on the address that
+its mail takes.  Nothing is written, not even into the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from mailtrust import clock
+from mailtrust.agent.look import look, plans_of
+from mailtrust.agent.site import Site
+from mailtrust.core.checks import diagnose
+from mailtrust.core.model.event import Said
+from mailtrust.core.model.server import Endpoint, ServerName
+from mailtrust.core.model.sighting import View, WireSighting
+from mailtrust.core.why import Facts, Stuck, Waiting, Why, stuck, why
+from mailtrust.core.why.peers import endpoint_of, means, owner_of, server_at, stand_in
+from mailtrust.core.why.stuck import LOCAL_HOP
+from mailtrust.errors import BadInput, MailtrustError, TransportUnavailable
+from mailtrust.probes.smtp import probe
+from mailtrust.transports.hub import QueueRow, queue_view
+from mailtrust.transports.postfix.queue_read import postfix_queue
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Every answer, the one that matters most first; none where nothing waits and nobody was asked about."""
+
+    view: View
+    found: tuple[Why, ...]
+    unseen: tuple[Said, ...] = ()
+    """What keeps "nothing waits" from being said."""
+    fine: tuple[str, ...] = ()
+    """Next hops for which nothing waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A next hop, what waits for it, and who is there."""
+
+    hop: str
+    domains: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...]
+    server: ServerName | None
+    stuck: Stuck | None = None
+
+    @property
+    def key(self) -> ServerName:
+        """The name that its looks are kept under."""
+        return self.server or stand_in(self.hop, self.endpoints[0] if self.endpoints else None)
+
+
+async def ask(
+    site: Site, peer: str | None, *, postfix: Path | None = None, timeout: timedelta | None = None
+) -> Answers:
+    """
+    Why mail for *peer* does not go; None: whatever waits in the queue.
+
+    *postfix* is the configuration directory of the Postfix whose queue is meant; None: the transport's.
+    Raises: BadInput for a peer that neither the directory, nor a route, nor the queue knows;
+    TransportUnavailable where the queue is asked about and cannot be read.
+    """
+    (view, _), read = await asyncio.gather(look(site, wire=False), asyncio.to_thread(_queue, site, postfix))
+    if isinstance(read, MailtrustError) and peer is None:
+        raise read
+    waiting = () if isinstance(read, MailtrustError) else read
+    unseen = (Said("unlooked.queue", {"why": read.message}),) if isinstance(read, MailtrustError) else ()
+    ways = _ways(site, view, stuck(waiting))
+    asked = [way for way in ways if way.stuck] if peer is None else _asked(peer, ways, site, view)
+    fine = tuple(_title(way) for way in ways if way.stuck is None and way.hop and way not in asked)
+    view, asked = await _called(site, view, asked, timeout)
+    answers = _judged(site, view, asked, peer, fine, postfix, unseen)
+    return Answers(view, _by_weight(answers), unseen, fine)
+
+
+def _queue(site: Site, postfix: Path | None) -> tuple[Waiting, ...] | MailtrustError:
+    try:
+        if postfix is not None:
+            return postfix_queue(postfix)
+        if site.config.transport.kind == "hub":
+            lifetime = site.config.transport.queue_lifetime
+            return tuple(_of_hub(row, lifetime) for row in queue_view(site.config.server.store))
+    except TransportUnavailable as error:
+        return error
+    return TransportUnavailable(
+        'transport.kind is "none", and so no queue is ours', hint="for Postfix's: --postfix /etc/postfix"
+    )
+
+
+def _of_hub(row: QueueRow, lifetime: timedelta) -> Waiting:
+    domains = tuple(sorted({one.rpartition("@")[2].lower() for one in row.recipients}))
+    return Waiting(
+        row.id, row.hop, domains, row.accepted_at, row.last_reply, row.why, row.next_try,
+        row.accepted_at + lifetime,
+    )  # fmt: skip
+
+
+def _ways(site: Site, view: View, held: Iterable[Stuck]) -> list[_Way]:
+    """Every next hop of a route or of the queue, what waits for most first."""
+    routes: dict[str, list[str]] = {}
+    for domain, where in site.config.transport.routes.items():
+        routes.setdefault(str(where), []).append(domain)
+    ways = []
+    for one in held:
+        domains = tuple(sorted({*one.domains, *routes.pop(one.hop, ())}))
+        ways.append(_way(view, one.hop, domains, one))
+    return [*ways, *(_way(view, hop, tuple(domains)) for hop, domains in routes.items())]
+
+
+def _way(view: View, hop: str, domains: tuple[str, ...], held: Stuck | None = None) -> _Way:
+    where = None if hop in ("", LOCAL_HOP) else endpoint_of(hop)
+    server = server_at(view, where, domains) if where is not None else None
+    return _Way(hop, domains, (where,) if where is not None else (), server, held)
+
+
+def _asked(peer: str, ways: list[_Way], site: Site, view: View) -> list[_Way]:
+    found = [way for way in ways if means(peer, way.hop, way.domains, way.server)]
+    found += (
+        [] if found else [way for way in ways if "*" in way.domains and means(peer, way.hop, (), way.server)]
+    )
+    name = ServerName(peer.strip().rstrip(".").lower())
+    if name == site.server:
+        raise BadInput(f"{name} is this server itself", hint="mailtrust check, or mailtrust why --queue")
+    if not found and name in view.servers():
+        looks = sorted(view.replicas(name), key=lambda one: not one.home)
+        listeners = next((one.listeners for one in looks if one.listeners), ())
+        found = [_Way(name, (), listeners, name)]
+    if not found:
+        raise BadInput(
+            f"neither the directory nor a route nor the queue knows {peer!r}",
+            hint="`mailtrust why --queue` shows what waits, `mailtrust status --all` the servers",
+        )
+    return [way for way in found if way.stuck] or found[:1]
+
+
+async def _called(
+    site: Site, view: View, ways: list[_Way], timeout: timedelta | None
+) -> tuple[View, list[_Way]]:
+    """The view with a look at each peer; whom nobody knew may be known by its key."""
+    own = ((site.server, where) for where in site.config.server.listeners)
+    targets = dict.fromkeys((*own, *((way.key, where) for way in ways for where in way.endpoints)))
+    limit = timeout or site.config.policy.probe_timeout
+    seen = [one async for one in probe(targets, timeout=limit, now=clock.now)]
+    renamed: dict[ServerName, ServerName] = {}
+    looks: list[WireSighting] = []
+    for one in sorted(seen, key=lambda one: (one.server, one.endpoint)):
+        owner = owner_of(view, one.found[0]) if one.found and one.server not in view.servers() else None
+        renamed |= {one.server: owner} if owner is not None else {}
+        looks.append(replace(one, server=owner or one.server))
+    known = [replace(way, server=way.server or renamed.get(way.key)) for way in ways]
+    return view.see(looks), known
+
+
+def _judged(
+    site: Site,
+    view: View,
+    ways: list[_Way],
+    asked: str | None,
+    fine: tuple[str, ...],
+    postfix: Path | None,
+    unseen: tuple[Said, ...],
+) -> list[Why]:
+    now = clock.now()
+    servers = tuple(sorted({site.server, *(way.key for way in ways)}))
+    diagnosis = diagnose(view, plans_of(site, view, now), site.policy, now, servers, site.server)
+    known = set(view.servers()) if view else set()
+    answers = []
+    for way in ways:
+        listed = way.server is not None and way.server in known and bool(view.replicas(way.server))
+        facts = Facts(
+            view, diagnosis, site.policy, now, site.server, way.key, listed, way.hop or "-", way.stuck,
+            restart=_restart(site, postfix), unseen=unseen,
+            one_process=postfix is None and site.config.transport.kind == "hub",
+        )  # fmt: skip
+        answers.append(why(asked or way.hop or "-", facts, fine))
+    return answers
+
+
+def _restart(site: Site, postfix: Path | None) -> str:
+    if postfix is not None:
+        return f"postfix -c {postfix} reload"
+    return "mailtrust hub" if site.config.transport.kind == "hub" else ""
+
+
+def _by_weight(answers: list[Why]) -> tuple[Why, ...]:
+    """Whatever holds up most messages first, all next hops together; what is no trouble last."""
+    weight: dict[str, int] = {}
+    for one in answers:
+        weight[one.reason] = weight.get(one.reason, 0) + (one.blocked.count if one.blocked else 0)
+    return tuple(
+        sorted(
+            answers,
+            key=lambda one: (
+                not one.conclusion.is_trouble, -weight[one.reason], one.reason,
+                -(one.blocked.count if one.blocked else 0),
+            ),
+        )
+    )  # fmt: skip
+
+
+def _title(way: _Way) -> str:
+    return way.server or way.hop
