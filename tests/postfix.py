@@ -279,6 +279,7 @@ def started(
     chain: str,
     name: str = "mx1.example.test",
     trusting: bool = False,
+    inner: int | None = None,
     main: Mapping[str, str] | None = None,
     master: str = "",
     routes: Mapping[str, str] | None = None,
@@ -287,11 +288,12 @@ def started(
     """
     One that answers; stopped in the end.
 
-    *chain* is its key and certificate (PEM).  *main* has more settings for main.cf, *master* more lines for
+    *chain* is its key and certificate (PEM).  *inner* is the port of the listener of direct trust, where
+    others have to know it beforehand.  *main* has more settings for main.cf, *master* more lines for
     master.cf, in which ``{folder}``, ``{tables}``, ``{port}`` and ``{inner}`` stand for its own.  *tables*
     are written by postmap before it starts: ``{"relay_clientcerts": {}, "tls_policy": {}}``.
     """
-    one = Postfix(where, name)
+    one = Postfix(where, name) if inner is None else Postfix(where, name, inner=inner)
     more = (_TRUSTING if trusting else "") + master
     one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
     for table, rows in (tables or {}).items():
