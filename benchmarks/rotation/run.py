@@ -24,9 +24,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests import postfix
+from tests.loopback import eventually
 from tests.rotation.hubs import hubs, rotate_hubs
 from tests.rotation.pace import Pace
-from tests.rotation.postfixes import postfixes, rotate_postfixes
+from tests.rotation.postfixes import postfixes, rotate_postfixes, some_mail
 from tests.rotation.servers import Server
 from tests.rotation.speed import Compromised, Now, compromise, prepared, switch_now
 from tests.rotation.story import Told
@@ -112,7 +113,9 @@ async def _a_postfix(pace: Pace) -> AsyncIterator[Site]:
             try:
                 for one in others:
                     one.server.start()
-                yield Site(first.server, [one.postfix.inner for one in others], first.processes)
+                with some_mail(instances, a_second=10):
+                    await eventually(first.processes, "it has processes that present")
+                    yield Site(first.server, [one.postfix.inner for one in others], first.processes)
             finally:
                 for one in others:
                     one.server.stop()

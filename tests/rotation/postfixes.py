@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,8 +40,17 @@ class Instance:
     server: Server
 
     def processes(self) -> list[int]:
-        """Those that present a certificate, or did."""
-        return [pid for name in ("smtpd", "smtp") for pid in self.postfix.processes(name)]
+        """Those that present the server's certificate: of the listener of direct trust, and of `hub`."""
+        services = {f"{LOOPBACK}:{self.postfix.inner}", "hub"}
+        running = [pid for name in ("smtpd", "smtp") for pid in self.postfix.processes(name)]
+        return [pid for pid in running if not services.isdisjoint(_words(pid))]
+
+
+def _words(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return []
 
 
 @asynccontextmanager
@@ -84,9 +93,17 @@ async def rotate_postfixes(instances: Sequence[Instance], *, a_second: float, at
     finally:
         await asyncio.to_thread(load.stop)
     mail = await asyncio.to_thread(load.settled)
-    for line in load.troubles():
-        print(line)
-    return replace(told, mail=mail)
+    return replace(told, mail=mail, troubles=load.troubles())
+
+
+@contextmanager
+def some_mail(instances: Sequence[Instance], a_second: float) -> Iterator[None]:
+    """Mail between all of them inside the block, so that there are processes of every kind."""
+    load = PostfixLoad({one.postfix.name: one.postfix for one in instances}, a_second)
+    try:
+        yield
+    finally:
+        load.stop()
 
 
 def _knows(view: object, names: Sequence[ServerName]) -> bool:

@@ -123,26 +123,34 @@ class Server:
             while not holds(await self.view()):  # noqa: ASYNC110  # another process makes it so
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    async def comes_to(self, phase: Phase, *, counting: bool = False) -> None:
-        """Whatever runs goes on until that is reached; *counting*: until only time is left to wait for."""
+    async def comes_to(self, phase: Phase, *, counting: bool = False) -> bool:
+        """
+        Whatever runs goes on until *phase* is reached; with *counting*: until only time is left to wait for.
 
-        def is_there(seen: Standing) -> bool:
-            return seen.phase is phase and (seen.is_counting or not counting)
-
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not is_there(seen := await self.standing()):
+        False where it was gone through before we saw it, as a busy machine does.
+        """
+        order, deadline = list(Phase), time.monotonic() + PATIENCE_SECONDS
+        while True:
+            seen = await self.standing()
+            if seen.phase is phase and (seen.is_counting or not counting):
+                return True
+            if order.index(seen.phase) > order.index(phase):
+                return False
             assert time.monotonic() < deadline, f"{self.name} never came to {phase}: {seen}"
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    async def killed_in(self, phase: Phase, *, counting: bool = False) -> None:
+    async def killed_in(self, phase: Phase, *, counting: bool = False) -> bool:
         """
         Kill it when *phase* is reached; and look once more, as `mailtrust check` does, so that time passes.
 
         Waits are counted from the first look that is on record, and it may have died before its own was.
+        False where that phase was not seen, so that it runs yet.
         """
-        await self.comes_to(phase, counting=counting)
+        if not await self.comes_to(phase, counting=counting):
+            return False
         await self.kill()
         await assess(self.site)
+        return True
 
     async def killed_at_work(self) -> Phase:
         """Start it, and kill it as soon as it looks, decides and acts."""
@@ -163,7 +171,6 @@ class Server:
     async def _died(self) -> Phase:
         died = await self.standing()
         self.killed[died.phase] += 1
-        print(time.strftime("%X"), self.name, died.why, died.phase)
         return died.phase
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests import postfix
+from tests.loopback import eventually
 from tests.programs import needs
 from tests.rotation.hubs import hubs
 from tests.rotation.pace import Pace
-from tests.rotation.postfixes import postfixes
+from tests.rotation.postfixes import postfixes, some_mail
 from tests.rotation.servers import Server
 from tests.rotation.speed import Compromised, Now, compromise, prepared, switch_now
 
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def check(now: Now, compromised: Compromised) -> None:
-    print(now, compromised)
     assert now.processes < SOON_SECONDS
     assert compromised.refused < compromised.bound
 
@@ -53,7 +53,9 @@ async def test_postfix_presents_the_next_key_at_once_and_refuses_a_stolen_one_in
             try:
                 await prepared(first.server)
 
-                now = await switch_now(first.server, first.processes)
+                with some_mail(instances, a_second=10):
+                    await eventually(first.processes, "it has processes that present")
+                    now = await switch_now(first.server, first.processes)
                 peers = [other.postfix.inner for other in others]
                 compromised = await compromise(first.server, peers, folder)
             finally:
