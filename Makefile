@@ -40,6 +40,7 @@ check: .venv/.ready-to-test ## form, types, layers, sizes, generated pages; no t
 	@.venv/bin/lint-imports --no-cache > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 	@.venv/bin/python -m tools.check_size
 	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages --check; done
+	@.venv/bin/python -m tools.make_mutation_table --check
 	@echo "Form, types, layers, sizes and pages are in order"
 
 bench: .venv/.ready-to-test ## what it costs, measured here beside what one would use instead

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import signal
 import smtplib
 import ssl
 import subprocess
@@ -28,14 +29,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import a_key, an_x509
 from tests.programs import needs, program
 
+PROGRAMS = ("postconf", "/usr/lib/postfix/postfix-lmdb.so")
 MARKS = [
-    needs("postconf", "/usr/lib/postfix/postfix-lmdb.so"),
+    needs(*PROGRAMS),
     pytest.mark.skipif(os.geteuid() != 0, reason="Postfix's master starts as root only"),
 ]
 """For `pytestmark` of a file that starts one."""
@@ -206,15 +209,19 @@ class Postfix:
     def start(self) -> None:
         """Raises: CalledProcessError with what Postfix said."""
         self.run("postfix", "start")
-        _until(lambda: _answers(self.port), "its public listener answers")
+        until(lambda: answers(self.port), "its public listener answers")
 
     def stop(self) -> None:
         """Wait until it has ended; nothing where it does not run."""
-        if not self.runs():
+        try:
+            master = self.master
+            name = Path(f"/proc/{master}/comm").read_text().strip()
+        except (OSError, IndexError):
             return
-        master = self.master
-        self.run("postfix", "stop", check=False)
-        _until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
+        if name == "master":
+            # As `postfix abort`, which waits for a second: it ends its children as well.
+            os.kill(master, signal.SIGTERM)
+            until(lambda: not Path(f"/proc/{master}").exists(), "it has stopped")
 
     def runs(self) -> bool:
         """True while its master does."""
@@ -250,7 +257,7 @@ class Postfix:
             found[:] = [line for line in lines if all(one in line for one in what)]
             return bool(found)
 
-        _until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
+        until(there, f"the log of {self.name} says {what}: {self.log[-2000:]}")
         return found[0]
 
 
@@ -264,12 +271,36 @@ def chain_pem(name: str, *, key: str = "a", kind: str = "p256", **options: objec
     return (private + leaf.public_bytes(serialization.Encoding.PEM)).decode()
 
 
+def leaf_of(chain: str) -> bytes:
+    """The first certificate (DER) of a chain file."""
+    begins = chain.index("-----BEGIN CERTIFICATE")
+    return x509.load_pem_x509_certificate(chain[begins:].encode()).public_bytes(serialization.Encoding.DER)
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """A temporary one into which Postfix's accounts may go; into pytest's own they may not."""
     with tempfile.TemporaryDirectory(prefix="mailtrust-postfix-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+def made(
+    where: Path,
+    *,
+    chain: str,
+    name: str = "mx1.example.test",
+    trusting: bool = False,
+    inner: int | None = None,
+    main: Mapping[str, str] | None = None,
+    master: str = "",
+    routes: Mapping[str, str] | None = None,
+) -> Postfix:
+    """One that does not run yet, and need not; the rest is as in `started`."""
+    one = Postfix(where, name) if inner is None else Postfix(where, name, inner=inner)
+    more = (_TRUSTING if trusting else "") + master
+    one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
+    return one
 
 
 @contextmanager
@@ -293,9 +324,9 @@ def started(
     master.cf, in which ``{folder}``, ``{tables}``, ``{port}`` and ``{inner}`` stand for its own.  *tables*
     are written by postmap before it starts: ``{"relay_clientcerts": {}, "tls_policy": {}}``.
     """
-    one = Postfix(where, name) if inner is None else Postfix(where, name, inner=inner)
-    more = (_TRUSTING if trusting else "") + master
-    one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
+    one = made(
+        where, chain=chain, name=name, trusting=trusting, inner=inner, main=main, master=master, routes=routes
+    )
     for table, rows in (tables or {}).items():
         by_postmap(one, table, rows)
     try:
@@ -313,9 +344,15 @@ def by_postmap(one: Postfix, table: str, rows: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def session(port: int, *, chain: Path | None = None, tls: bool = True) -> Iterator[smtplib.SMTP]:
-    """An SMTP session behind STARTTLS, with the key and certificate in the file *chain*, if any."""
-    client = smtplib.SMTP(LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE)
+def session(
+    port: int, *, chain: Path | None = None, tls: bool = True, source: str = LOOPBACK
+) -> Iterator[smtplib.SMTP]:
+    """
+    An SMTP session from *source* behind STARTTLS, with the key and certificate in the file *chain*, if any.
+    """
+    client = smtplib.SMTP(
+        LOOPBACK, port, local_hostname="peer.example.test", timeout=PATIENCE, source_address=(source, 0)
+    )
     try:
         client.ehlo()
         if tls:
@@ -346,7 +383,8 @@ def presented(port: int) -> bytes:
         return client.sock.getpeercert(binary_form=True) or b""
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """True if something that speaks SMTP is there."""
     try:
         with smtplib.SMTP(LOOPBACK, port, timeout=PATIENCE):
             return True
@@ -354,7 +392,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until it holds; for what a program of Postfix's does tells nobody when it is done."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:

@@ -21,7 +21,9 @@ import pytest
 
 PACKAGES = {
     "/usr/lib/postfix/postfix-lmdb.so": "postfix-lmdb",
+    "/usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4": "exim4-daemon-light",
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
+    "/lib/systemd/systemd-journal-remote": "systemd-journal-remote",
     "adcli": "adcli",
     "certutil": "libnss3-tools",
     "chromium": "chromium",
@@ -29,6 +31,7 @@ PACKAGES = {
     "faketime": "faketime",
     "gcc": "gcc",
     "ip": "iproute2",
+    "journalctl": "systemd",
     "kadmin.local": "krb5-admin-server",
     "kdb5_util": "krb5-kdc",
     "kinit": "krb5-user",
@@ -48,12 +51,14 @@ PACKAGES = {
     "samba": "samba",
     "samba-tool": "samba-common-bin",
     "samba_spnupdate": "samba",
+    "setpriv": "util-linux",
     "slapadd": "slapd",
     "slapcat": "slapd",
     "slapd": "slapd",
     "smtp-source": "postfix",
     "ss": "iproute2",
     "swaks": "swaks",
+    "systemd-analyze": "systemd",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs that tests ask for a second opinion, where it may: as root or with sudo that asks for no
 # password, and with apt-get.  Only missing ones; no service is started, Samba's will not start with the machine
-# either, and its kernel is not tuned for 389 DS; no other package is removed or configured.
+# either, and its kernel is not tuned for 389 DS; no other package is removed or configured.  Exim is unpacked below
+# /usr/local/lib/mailtrust-tests and not installed: it would push out Postfix.
 # Otherwise it names what is left out; under CI=true a missing program is a failure, or nobody would notice.
 # SYSTEM_PACKAGES=no installs nothing.
 set -eu
@@ -12,6 +13,10 @@ programs='openssl:openssl:the handshakes with another TLS client
 swaks:swaks libnet-ssleay-perl:the conversations with another SMTP client
 posttls-finger:postfix:the second opinion of Postfix on what we present
 /usr/lib/postfix/postfix-lmdb.so:postfix-lmdb:the tables of Postfix
+/usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4:exim4-daemon-light:the mail flow with Exim
+journalctl:systemd:the log of Postfix in the journal of systemd
+/lib/systemd/systemd-journal-remote:systemd-journal-remote:the log of Postfix in the journal of systemd
+setpriv:util-linux:the part that runs as root, with few rights
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
@@ -30,6 +35,7 @@ kinit:krb5-user:the tests with domain controllers, and signing in by Kerberos
 krb5kdc:krb5-kdc:signing in by Kerberos
 kadmin.local:krb5-admin-server:signing in by Kerberos
 /usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
+systemd-analyze:systemd:the units of the agent
 faketime:faketime:the clocks that differ'
 
 present() {
@@ -102,6 +108,19 @@ done
 tuning=sysctl.d/70-dirsrv.conf
 case " $* " in *" 389-ds-base "*)
     [ -e "/usr/lib/$tuning" ] || [ -e "/etc/$tuning" ] || ln -s /dev/null "/etc/$tuning"
+esac
+# Exim stands in Postfix's way, so only its libraries are installed; the program is unpacked beside.
+case " $* " in *" exim4-daemon-light "*)
+    libraries=$(apt-cache depends -i exim4-daemon-light | sed -n 's/^ *Depends: \(lib.*\)/\1/p')
+    unpacked=$(mktemp -d)
+    (cd "$unpacked" && apt-get download -q exim4-daemon-light)
+    mkdir -p /usr/local/lib/mailtrust-tests/exim4
+    dpkg -x "$unpacked"/exim4-daemon-light_*.deb /usr/local/lib/mailtrust-tests/exim4
+    # It needs no rights but those of whoever runs it.
+    chmod u-s /usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4
+    rm -r "$unpacked"
+    # shellcheck disable=SC2086  # a list of words
+    set -- $(printf '%s\n' "$@" | grep -vx exim4-daemon-light) $libraries
 esac
 # --no-remove: Postfix would push out another mail server that is installed here.
 apt-get install -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=120 "$@" < /dev/null

@@ -20,8 +20,12 @@ _WHERE_THERE_ARE = ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 """The first two are Unix's; without the third Windows would write other line ends."""
 
 
-def write(path: Path, data: bytes | Iterable[bytes], mode: int) -> None:
-    """Replace *path* by *data*; on disk when it returns.  Raises: OSError, with *path* as it was."""
+def write(path: Path, data: bytes | Iterable[bytes], mode: int, owner: tuple[int, int] | None = None) -> None:
+    """
+    Replace *path* by *data*; on disk when it returns.  Raises: OSError, with *path* as it was.
+
+    *owner* is the user's and the group's number; None: whoever writes it.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     for name in _WHERE_THERE_ARE:
@@ -32,6 +36,9 @@ def write(path: Path, data: bytes | Iterable[bytes], mode: int) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
+            if owner is not None:
+                os.fchown(descriptor, *owner)
+            # After the owner: a change of that one takes bits away.
             if hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())

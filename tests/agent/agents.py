@@ -25,7 +25,7 @@ _NUMBERS = count()
 ROOT = Path(__file__).parents[2]
 
 
-class ServiceManager:
+class Systemd:
     """A socket where systemd would listen."""
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class RunningAgent:
     """One agent's process."""
 
     process: asyncio.subprocess.Process
-    manager: ServiceManager
+    manager: Systemd
 
     async def ends(self) -> int:
         """Its exit code."""
@@ -89,7 +89,7 @@ async def an_agent(
 ) -> AsyncIterator[RunningAgent]:
     """``mailtrust WORDS`` in that folder, with a service manager; killed by its id at the end if need be."""
     path = folder / f"notify-{next(_NUMBERS)}"
-    manager = ServiceManager(path)
+    manager = Systemd(path)
     ours = {"NOTIFY_SOCKET": str(path), "PYTHONPATH": str(ROOT / "src")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mailtrust", *map(str, words), cwd=folder,

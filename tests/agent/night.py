@@ -142,10 +142,17 @@ def fits(shown: str) -> None:
 
 @asynccontextmanager
 async def night(
-    folder: Path, *, latency: str = "15m", policy: str = "", transport: str = ""
+    folder: Path,
+    *,
+    latency: str = "15m",
+    policy: str = "",
+    transport: str = "",
+    kind: str = "hub",
+    peer: Endpoint | None = None,
 ) -> AsyncIterator[Night]:
     """hub1 reads dc1 and writes there; nothing is installed, published or running yet."""
-    port, peer = free_port(), Endpoint(LOOPBACK, free_port())
+    port, peer = free_port(), peer or Endpoint(LOOPBACK, free_port())
+    routes = f'[transport.routes]\n"{HUB2}" = "{peer}"\n' if kind == "hub" else ""
     (folder / "there").mkdir()
     urls = ", ".join(f'"sqlite://{folder}/{name}.db"' for name in ("dc1", "dc2", "dc3"))
     file = folder / "hub1.toml"
@@ -166,12 +173,11 @@ key = "p256"
 {policy}
 
 [transport]
-kind = "hub"
+kind = "{kind}"
 local_domains = ["{HUB1}"]
 {transport}
 
-[transport.routes]
-"{HUB2}" = "{peer}"
+{routes}
 """,
         encoding="utf-8",
     )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,17 +15,21 @@ import pytest
 
 from mailtrust import clock
 from mailtrust.agent import act, rotate
+from mailtrust.agent.hands import hands
+from mailtrust.agent.parts import tend
 from mailtrust.certificates.formats import read_certificates
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.core.model.sighting import Slot
 from mailtrust.probes.smtp import probe
 from tests import postfix
-from tests.agent.agents import LONG, Server, an_agent, done, until
+from tests.agent.agents import LONG, Server, an_agent, done, raised, until
+from tests.directory.account import an_ordinary_account
 from tests.loopback import LOOPBACK
 from tests.postfix import Postfix, answer, chain_pem, session
 
 pytestmark = [*postfix.MARKS, pytest.mark.timeout(240)]
+NOBODY, BEAT = 65534, timedelta(seconds=1)
 MX1 = "mx1.example.test"
 
 
@@ -98,3 +107,44 @@ async def test_a_chain_file_that_somebody_replaced_is_put_back(server: Server, m
         await server.comes_to(done("chain"))
         assert await presented(mx1) == made.certificate.fingerprint
         assert await agent.stop() == 0
+
+
+@contextmanager
+def roots_helper(mx1: Postfix) -> Iterator[Path]:
+    """At a socket that anybody may use; ended by its id."""
+    path, settings = mx1.folder.parent / "helper.sock", mx1.folder.parent / "helper.toml"
+    settings.write_text(f'postfix = "{mx1.config}"\ntables = "{mx1.tables}"\n')
+    script = Path(__file__).with_name("socket_helper.py")
+    with subprocess.Popen([sys.executable, script, path, settings], stdout=subprocess.PIPE) as serving:
+        assert serving.stdout is not None
+        try:
+            assert serving.stdout.readline() == b"listening\n"
+            yield path
+        finally:
+            serving.kill()
+
+
+async def test_an_account_without_rights_has_it_done_by_roots_helper(server: Server, mx1: Postfix) -> None:
+    """It may write neither tables nor chain file, and reloads nothing itself."""
+    own = mx1.folder.parent / "agent"
+    own.mkdir()
+    os.chown(own, NOBODY, NOBODY)
+    stopping = asyncio.Event()
+    with roots_helper(mx1) as helper:
+        text = server.config.read_text().replace(str(server.folder), str(own))
+        server = Server(own, MX1)
+        server.config.write_text(f'{text}helper = "{helper}"\n')
+        server.config.chmod(0o644)
+        with an_ordinary_account():
+            async with server.site() as site:
+                tending = asyncio.create_task(tend(site, hands(site), stopping, lambda _: None, BEAT))
+                await server.comes_to(done("chain"))
+                await server.comes_to(done("tables"))
+                [current] = server.slots[Slot.CURRENT]
+                assert await presented(mx1) == current
+                stopping.set()
+                await tending
+
+    assert not any(raised(code)(one) for one in server.entries() for code in (12160, 12161))
+    assert (mx1.tables / "chain.pem").stat().st_uid == 0
+    assert {one.stat().st_uid for one in server.store.rglob("*")} == {NOBODY}

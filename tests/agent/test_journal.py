@@ -341,12 +341,13 @@ def test_a_journal_of_the_first_release_is_read_and_grows(journal: Journal) -> N
     """Nothing that it holds is lost."""
     journal.record_act(enabled(a_certificate()))
     with sqlite3.connect(journal.path) as db:
-        for table in ("latency", "since", "intent", "dead"):
+        for table in ("latency", "since", "intent", "dead", "session", "bookmark"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
 
     before = journal.latencies()
     history = journal.history(own=HUB1)
+    assert (journal.sessions(), journal.bookmark("mail.log")) == ((), None)
     journal.record_latency(DC2, timedelta(seconds=3), NOON)
 
     assert before == {}

@@ -250,3 +250,39 @@ async def test_the_whole_queue_is_told_by_what_holds_up_most(tonight: Night) -> 
 
     print(tonight.screen("zh"))
     assert (answer["conclusion"], answer["blocked"]["messages"]) == ("ours-not-enabled", 2)
+
+
+async def test_our_own_hub_does_not_run(tonight: Night) -> None:
+    await tonight.enabled()
+    await tonight.publish(held(HUB2))
+    await tonight.sends()
+    assert tonight.hub is not None
+    await tonight.hub.stop()
+    await tonight.peer_hub()
+
+    answer = await tonight.why()
+
+    assert (answer["conclusion"], answer["owner"]) == ("ours-down", "this-host")
+    assert answer["command"] == "mailtrust hub"
+
+
+async def test_doing_what_the_screen_says_ends_it(tonight: Night) -> None:
+    """From a certificate that nobody enabled to mail that goes, by one act after the other."""
+    await tonight.made()
+    await tonight.publish(held(HUB2))
+    await tonight.peer_hub()
+    await tonight.sends()
+
+    first = await tonight.why()
+    await act.enable(tonight.site, first["fingerprint"])
+    second = await tonight.why()
+    await tonight.publish(held(HUB2))
+    current = tonight.site.store.installed()[0].certificate
+    await tonight.publish(current, ago=timedelta(0))
+    third = await tonight.why()
+
+    assert (first["conclusion"], first["command"]) == (
+        "ours-not-enabled", f"mailtrust enable {short(first['fingerprint'])}",
+    )  # fmt: skip
+    assert (second["conclusion"], second["owner"]) == ("ours-travelling", "nobody")
+    assert (third["conclusion"], third["owner"]) == ("over", "nobody")

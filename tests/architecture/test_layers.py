@@ -16,7 +16,7 @@ TOUCHES_THE_WORLD = frozenset({
     "threading", "time", "urllib.request",
 })  # fmt: skip
 """Import-linter names the worst of them; this is all of the standard library that looks, acts or waits."""
-PURE = ("core", "smtp", "ldap", "transports/postfix/compile.py")
+PURE = ("core", "smtp", "ldap", "transports/postfix/compile.py", "transports/exim/compile.py")
 KNOWN_TO_CORE = frozenset({"cryptography", "mailtrust"})
 
 

@@ -115,7 +115,7 @@ def test_a_directory_that_was_never_read_leaves_the_tables(at_postfix: Desk) -> 
     ran = at_postfix.type("postfix", "compile", "--yes")
 
     assert ran.code == 1
-    assert "the tables stay as they are" in ran.err
+    assert "everything stays as it is" in ran.err
 
 
 def test_root_does_not_write_where_others_decide(at_postfix: Desk) -> None:
@@ -128,13 +128,40 @@ def test_root_does_not_write_where_others_decide(at_postfix: Desk) -> None:
     assert "not root's alone" in ran.err
 
 
+def test_an_account_without_rights_asks_roots_part(at_postfix: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = at_postfix.folder / "helper.toml"
+    settings.write_text(f'postfix = "{at_postfix.folder}/etc"\ntables = "{at_postfix.folder}/tables"\n')
+    for name in ("etc", "tables"):
+        (at_postfix.folder / name).mkdir()
+    words = [sys.executable, "-I", "-m", "mailtrust.transports.postfix.helper", str(settings)]
+    said = TRANSPORT.format(folder=at_postfix.folder).replace('["/bin/false"]', json.dumps(words))
+    at_postfix.configure(more=said)
+    pin = digest(at_postfix, at_postfix.enabled())
+    # Root here, but the command shall not know.
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    at_postfix.must("postfix", "compile", "--yes")
+
+    assert rows(at_postfix) == {pin: HUB1}
+
+
+def test_a_helper_that_is_not_set_up_is_told(at_postfix: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_postfix.enabled()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    ran = at_postfix.type("postfix", "compile", "--yes")
+
+    assert ran.code == 1
+    assert "docs/transports/postfix-helper.md" in ran.err
+
+
 def test_where_the_hub_is_the_mail_server_there_are_no_tables(desk: Desk) -> None:
     desk.configure(more='[transport]\nkind = "hub"\nbind = ["127.0.0.1:0"]\n'.replace(":0", ":2525"))
 
     ran = desk.type("postfix", "compile", "--yes")
 
     assert ran.code == 1
-    assert "it needs no tables" in ran.err
+    assert "it needs no such tables" in ran.err
 
 
 def test_watching_writes_each_change_until_it_is_told_to_stop(at_postfix: Desk) -> None:

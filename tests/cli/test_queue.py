@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 
+import pytest
+
+from mailtrust.errors import TransportUnavailable
+from mailtrust.transports.hub import queue_view
 from mailtrust.transports.hub.message import Message
 from mailtrust.transports.hub.queue import Postponed, Queue, Settlement
 from tests.cli.desk import HUB1, Desk
@@ -35,3 +40,22 @@ def test_the_queue_names_every_message_whole_and_why_it_waits(desk: Desk) -> Non
     assert "C0FFEE01" in screen
     assert f"somebody@far.example.test\n          to postmaster@{HUB1} +1\n" in screen
     assert " ".join(screen.split()).endswith(WHY)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a moment")
+def test_a_queue_that_this_account_may_not_see_is_not_an_empty_one(
+    desk: Desk,
+) -> None:
+    """Its folder is its owner's alone, so that not even its absence can be seen."""
+    asyncio.run(something_waits(desk))
+    store = desk.folder / "store"
+    (store / "queue").chmod(0o000)
+    for folder in (store, *list(store.parents)[:3]):
+        folder.chmod(0o755)
+
+    os.seteuid(65534)
+    try:
+        with pytest.raises(TransportUnavailable, match="cannot be read"):
+            queue_view(store)
+    finally:
+        os.seteuid(0)

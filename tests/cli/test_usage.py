@@ -24,7 +24,7 @@ def snapshot(desk: Desk) -> dict[str, bytes]:
     }
 
 
-GROUPS = {"audit", "directory", "hub", "postfix", "rotate"}
+GROUPS = {"audit", "directory", "exim", "hub", "postfix", "rotate"}
 """Commands that have commands."""
 
 
@@ -80,8 +80,9 @@ def test_wrong_syntax_exits_2_and_says_where_help_is(desk: Desk, words: list[str
     assert "--help" in ran.err
 
 
-def test_check_exits_3_for_wrong_syntax(desk: Desk) -> None:
-    ran = desk.type("check", "--wat")
+@pytest.mark.parametrize("words", [["check"], ["postfix", "check"]])
+def test_check_exits_3_for_wrong_syntax(desk: Desk, words: list[str]) -> None:
+    ran = desk.type(*words, "--wat")
 
     assert ran.code == 3
     assert ran.out.startswith("MAILTRUST UNKNOWN - ")

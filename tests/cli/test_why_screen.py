@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailtrust.cli.prose import wide
 from mailtrust.cli.why_screen import COLUMNS, LINES, screen
@@ -41,11 +44,31 @@ def test_the_screen_of_a_night(night: str, language: str) -> None:
 @pytest.mark.parametrize("on", [SHORT, LONG, WORST], ids=["short", "long", "worst"])
 @in_every_language
 @in_every_night
-def test_it_fits(night: str, language: str, on: Pair) -> None:
+def test_it_fits_however_long_the_names_are(night: str, language: str, on: Pair) -> None:
     lines = drawn(night, language, on).splitlines()
 
     assert len(lines) <= LINES
     assert max(map(wide, lines)) <= COLUMNS
+
+
+def test_next_hops_that_wait_for_one_and_the_same_take_a_line() -> None:
+    answers = NIGHTS["never-enabled"](SHORT)
+    [first] = answers.found
+    others = tuple(replace(first, peer=None, asked=f"192.0.2.{number}:25") for number in range(3, 7))
+    shown = screen(replace(answers, found=(first, *others)), load("en", strict=True), str)
+
+    assert "14 more for 192.0.2.3:25, for the same reason." in shown
+    assert len(shown.splitlines()) <= LINES
+
+
+def test_an_empty_queue_is_a_short_screen() -> None:
+    nothing = replace(NIGHTS["quiet"](SHORT), found=(), fine=("192.0.2.3:25",))
+
+    assert screen(nothing, load("en", strict=True), str).splitlines() == [
+        "WHY      Nothing waits in the queue.",
+        "LOOKED   Nothing waits for 192.0.2.3:25.",
+        "DO       Nothing has to be done.",
+    ]
 
 
 def test_the_page_shows_a_screen_as_it_is() -> None:
@@ -69,3 +92,14 @@ def test_a_command_can_be_pasted_however_long_it_is(night: str, on: Pair) -> Non
     ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
 
     assert ran.stdout.split() == command.split()
+
+
+@given(said=st.text(max_size=600), language=st.sampled_from(LANGUAGES))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_peer_says_the_screen_holds(said: str, language: str) -> None:
+    """Its answer is printed as it came: long words, wide letters, line ends."""
+    shown = screen(SHORT.answers(waiting=SHORT.waits(f"454 4.7.1 1036 {said}")), load(language), str)
+    lines = shown.splitlines()
+
+    assert len(lines) <= LINES
+    assert max(map(wide, lines)) <= COLUMNS

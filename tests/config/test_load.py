@@ -298,3 +298,20 @@ def test_active_directory_finds_its_controllers_itself_unless_they_are_named(tmp
     assert (found.which, found.replicas, found.latency) == ("in-site", ("ldaps://dc1.example.test",), None)
     assert everywhere.which == "all"
     assert loaded(tmp_path, named).directory.which == "named"
+
+
+def test_the_agent_does_nothing_unasked_but_look_and_rotate(tmp_path: Path) -> None:
+    """What makes or unites something for the first time is somebody's decision."""
+    agent = loaded(tmp_path, "").agent
+
+    assert (agent.enrol, agent.replicate, agent.hub) == (False, False, False)
+    assert agent.every == timedelta(seconds=30)
+    assert loaded(tmp_path, "").core_policy().rotates_when_due
+    assert not loaded(tmp_path, '[policy]\nrotate = "manual"\n').core_policy().rotates_when_due
+
+
+def test_an_agent_cannot_run_a_hub_that_is_none(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "[agent]\nhub = true\n")
+
+    assert "line 2: agent.hub is true" in error.message
+    assert refusal(tmp_path, "[agent]\nhub = 1\n").message.endswith("agent.hub is 1; expected true or false")

@@ -222,6 +222,6 @@ def test_tables_of_an_old_snapshot_believe_whom_the_site_chose() -> None:
     """With ``keep`` they stay as they are; with ``defer`` whoever makes them has to empty them."""
     old, max_age = NOON + minutes(31), minutes(30)
 
-    assert NUMBERED.in_force(old, max_age, defer=False) == NUMBERED.servers
-    assert NUMBERED.in_force(NOON, max_age, defer=True) == NUMBERED.servers
-    assert NUMBERED.in_force(old, max_age, defer=True) == {}
+    assert NUMBERED.in_force(old, max_age, defer=False) is NUMBERED
+    assert NUMBERED.in_force(NOON, max_age, defer=True) is NUMBERED
+    assert NUMBERED.in_force(old, max_age, defer=True).servers == {}

@@ -166,7 +166,7 @@ def test_pending_is_the_last_thing_asked_for_and_not_finished() -> None:
 WHOLE = Rotation(HUB1, NEW.fingerprint, old=frozenset({OLD.fingerprint}))
 AFTER = a_store(installed(OLD, Slot.PREVIOUS), installed(NEW, Slot.CURRENT))
 PACE = Pace(spread=minutes(30), settle=minutes(60), unreadable_blocks=True, rehearses=True)
-LONG_AGO = since((DC1, NEW, 300), (DC2, NEW, 300), (str(ENDPOINT), NEW, 200))
+LONG_AGO = since((DC1, NEW, 300), (DC2, NEW, 300), ("/srv/hub1", NEW, 200), (str(ENDPOINT), NEW, 200))
 BOTH = (a_replica(DC1, OLD, NEW), a_replica(DC2, OLD, NEW))
 
 
@@ -202,8 +202,19 @@ def test_what_is_replaced_stays_published_until_every_listener_has_settled() -> 
     assert settled[:2] == (Phase.WITHDRAW, Withdraw(HUB1, OLD.fingerprint))
 
 
+def test_what_was_current_again_a_moment_ago_has_not_settled() -> None:
+    """
+    Undone right after the switch: no look has met what was presented in between, and its processes live on.
+    """
+    back = since((DC1, NEW, 300), (DC2, NEW, 300), ("/srv/hub1", NEW, 1), (str(ENDPOINT), NEW, 200))
+
+    young = whole(AFTER, *BOTH, a_wire(NEW), history=back)
+
+    assert young == (Phase.SETTLE, None, [("obstacle.unsettled", str(ENDPOINT))])
+
+
 def test_a_server_without_listeners_settles_since_it_has_the_new_one() -> None:
-    young = whole(AFTER, *BOTH)
+    young = whole(AFTER, *BOTH, history=since((DC1, NEW, 300), (DC2, NEW, 300)))
     settled = whole(AFTER, *BOTH, history=since((DC1, NEW, 300), (DC2, NEW, 300), ("/srv/hub1", NEW, 61)))
 
     assert young[::2] == (Phase.SETTLE, [("obstacle.unsettled", "/srv/hub1")])

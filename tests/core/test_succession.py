@@ -154,7 +154,9 @@ def test_what_was_replaced_is_withdrawn_when_the_new_one_has_settled() -> None:
     """Also where nobody remembers a rotation: the journal may be lost."""
     store = a_store(*SWITCHED, installed(THIRD, Slot.NEXT))
     replicas = a_replica(DC1, OLD, NEW, THIRD), a_replica(DC2, OLD, NEW, THIRD)
-    settled = since((DC1, NEW, 300), (DC2, NEW, 300), (str(ENDPOINT), NEW, 61))
+    settled = since(
+        (DC1, NEW, 300), (DC2, NEW, 300), ("/srv/hub1", NEW, 61), (str(ENDPOINT), NEW, 61)
+    )  # fmt: skip
 
     withdrawal = next_thing(a_view(store, *replicas, a_wire(NEW), history=settled))
 
@@ -199,6 +201,18 @@ def test_there_is_no_way_back_to_what_was_withdrawn() -> None:
     assert undo(HUB1, a_view(a_store(*SWITCHED), gone)) is None
     assert undo(HUB1, a_view(a_store(*SWITCHED), a_replica(DC1, NEW))) is None
     assert undo(HUB1, a_view(a_store(NEXT), *BOTH)) is None
+
+
+def test_nothing_leads_back_to_a_key_that_was_stolen() -> None:
+    """Until they are withdrawn the others look as fit as ever: the next one, and what is presented yet."""
+    rotation = Rotation(
+        HUB1, THIRD.fingerprint, old=frozenset({OLD.fingerprint, NEW.fingerprint}), compromised=True
+    )
+    history = History(intent=Intent(rotation, "compromised", NOON))
+    view = a_view(a_store(CURRENT, NEXT, installed(THIRD)), *BOTH, history=history)
+
+    assert undo(HUB1, view) is None
+    assert start(HUB1, view) is None
 
 
 def test_a_compromised_server_trusts_none_of_its_slots() -> None:

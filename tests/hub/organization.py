@@ -119,6 +119,7 @@ class Organization:
         current: Held | str | None = "own",
         home: Any = None,
         stand_ins: Any = (),
+        keep: Any = None,
         now: Any = clock.now,
         **options: Any,
     ) -> AsyncIterator[Running]:
@@ -141,6 +142,7 @@ class Organization:
             credential=credential,
             stamp=lambda: id(running.current),
             report=lambda raised: running.raised.append(raised),
+            keep=keep,
             now=now,
         )
         running = Running(hub, settings, chosen)
@@ -161,10 +163,16 @@ class Peer:
     @classmethod
     @asynccontextmanager
     async def meets(
-        cls, target: Endpoint, presenting: Held | None = None, *, tls: bool = True, verb: str = "STARTTLS"
+        cls,
+        target: Endpoint,
+        presenting: Held | None = None,
+        *,
+        tls: bool = True,
+        verb: str = "STARTTLS",
+        source: str = LOOPBACK,
     ) -> AsyncIterator[Peer]:
-        """Connected, and as far as EHLO behind TLS if it is wanted."""
-        reader, writer = await asyncio.open_connection(target.host, target.port)
+        """Connected from *source*, and as far as EHLO behind TLS if it is wanted."""
+        reader, writer = await asyncio.open_connection(target.host, target.port, local_addr=(source, 0))
         peer = cls(reader, writer)
         try:
             assert (await peer.reply()).startswith("220")

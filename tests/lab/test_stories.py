@@ -29,6 +29,7 @@ SHOWN = {
     "12012": ("12012", "not-enabled", "no-certificate", "not-written", "overdue"),
     "replicating": ("12101",),
     "stale-process": ("12105",),
+    "restored-image": ("12104", "restored-image"),
     "stranger": ("12106",),
     "corrupted": ("12022",),
     "unreachable": ("12103", "12116"),

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import mailtrust
+from mailtrust.core.model.certificate import certificate
 from mailtrust.errors import TransportUnavailable
 from mailtrust.transports.postfix.asking import Asking
 from mailtrust.transports.postfix.chain import CHAIN_FILE
@@ -22,8 +24,9 @@ from mailtrust.transports.postfix.compile import CLIENTS, POLICY, Difference
 from mailtrust.transports.postfix.lmdb_table import read
 from mailtrust.transports.postfix.requests import LONGEST_LINE_BYTES
 from tests import postfix
-from tests.make import HUB1, HUB2
+from tests.make import HUB1, HUB2, a_certificate
 from tests.postfix import chain_pem
+from tests.programs import needs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what only root may do is done as root")
 
@@ -311,6 +314,31 @@ def test_settings_that_are_not_roots_start_nothing(root: Setting, change: str) -
 
     assert root.asked(**rows())
     assert not (root.tables / f"{CLIENTS}.lmdb").exists()
+
+
+UNIT = Path(mailtrust.__file__).parent / "systemd" / "mailtrust-postfix-helper@.service"
+
+
+@needs("setpriv", *postfix.PROGRAMS)
+def test_the_rights_that_its_unit_leaves_are_enough() -> None:
+    """`postfix reload` looks at owners and changes accounts; less than this and it fails."""
+    rights = UNIT.read_text().partition("CapabilityBoundingSet=")[2].splitlines()[0].lower().split()
+    bounded = ",".join(("-all", *(f"+{one.removeprefix('cap_')}" for one in rights)))
+    with (
+        postfix.folder() as folder,
+        postfix.started(folder / "mx1", chain=chain_pem(HUB1), trusting=True) as mx1,
+    ):
+        (folder / "helper.toml").write_text(f'postfix = "{mx1.config}"\ntables = "{mx1.tables}"\n')
+        words = ["setpriv", "--bounding-set", bounded, "--no-new-privs", *HELPER, folder / "helper.toml"]
+        asking = Asking([str(one) for one in words])
+        asking.write(TABLES)
+        asking.install(chain_pem(HUB1, key="new").encode())
+        done = asking.reload()
+        asking.close()
+        presented = certificate(postfix.presented(mx1.inner))
+
+    assert done.why == ""
+    assert presented.pin == a_certificate(HUB1, key="new").pin
 
 
 def test_who_is_not_root_is_told_so(root: Setting) -> None:

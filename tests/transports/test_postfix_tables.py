@@ -145,6 +145,7 @@ def test_a_table_outgrows_the_room_it_was_made_with(mx1: Postfix, path: Path) ->
 
     assert path.stat().st_size > 64 << 20
     assert looked_up(mx1, "19999") == "x" * 4000
+    assert len(read(path)) == len(large) + len(ROWS)
 
 
 HOLDER = """

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Diagnosis, Finding
+from mailtrust.core.model.event import Diagnosis, Event, Finding
 from mailtrust.core.model.server import ServerName
 
 Change = tuple[EntryKind, str, Finding]
@@ -25,11 +25,13 @@ def changes(
     diagnosis: Diagnosis,
     scope: Collection[ServerName],
     acks: Collection[Ack] = (),
+    unjudged: Collection[Event] = (),
 ) -> Iterator[Change]:
     """
     What opened, changed and closed at the servers of *scope*, against what was open *before*.
 
-    A finding that another one explains, or that an operator acknowledged, neither opens nor closes.
+    A finding that another one explains, or that an operator acknowledged, neither opens nor closes; one whose
+    event is *unjudged* does not close.
     """
     for finding in diagnosis.findings:
         held = before.get(finding.incident)
@@ -41,7 +43,7 @@ def changes(
     still |= {one.finding.incident for one in diagnosis.silenced}
     for key, entry in before.items():
         was = entry.finding
-        if was is None or was.server not in scope or key in still:
+        if was is None or was.server not in scope or key in still or was.event in unjudged:
             continue
         if not _unseen(was, diagnosis) and not any(ack.covers(was.event.code, was.server) for ack in acks):
             yield EntryKind.CLOSED, key, was

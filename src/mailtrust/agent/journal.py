@@ -19,11 +19,12 @@ from typing import TypeVar
 
 from mailtrust.agent import journal_rotations as rotations
 from mailtrust.agent import journal_rows as rows
+from mailtrust.agent import journal_sessions as sessions
 from mailtrust.agent.incidents import Change, changes
 from mailtrust.agent.journal_file import JournalFile, Work
 from mailtrust.agent.journal_rows import Ack, Entry, EntryKind
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Diagnosis, when
+from mailtrust.core.model.event import Diagnosis, Event, when
 from mailtrust.core.model.plan import Rotation
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
@@ -40,6 +41,7 @@ from mailtrust.core.model.sighting import (
     StoreSighting,
     WireSighting,
 )
+from mailtrust.core.sessions import Count
 from mailtrust.errors import StoreUnavailable
 from mailtrust.transports.base import Raised
 
@@ -113,21 +115,27 @@ class Journal:
         return self._write(work, now)
 
     def record_diagnosis(
-        self, diagnosis: Diagnosis, scope: Collection[ServerName], now: datetime
+        self,
+        diagnosis: Diagnosis,
+        scope: Collection[ServerName],
+        now: datetime,
+        *,
+        unjudged: Collection[Event] = (),
     ) -> tuple[Entry, ...]:
         """
         Write what opened, changed and closed at the servers of *scope*, and give it.
 
         A finding that another explains, or that is acknowledged, neither opens nor closes; nor does one
-        close at a place that could not be looked at.  Nothing is written where nothing changed.
+        close at a place that could not be looked at, or whose event is *unjudged*.  Nothing is written where
+        nothing changed.
         Raises: StoreUnavailable.
         """
         before = self._known(rows.incidents, empty=_NOTHING_OPEN)
-        if self.read_only or not any(changes(before, diagnosis, scope, self.acks(now))):
+        if self.read_only or not any(changes(before, diagnosis, scope, self.acks(now), unjudged)):
             return ()
 
         def work(db: sqlite3.Connection) -> tuple[Entry, ...]:
-            found = tuple(changes(rows.incidents(db), diagnosis, scope, rows.acks(db, now)))
+            found = tuple(changes(rows.incidents(db), diagnosis, scope, rows.acks(db, now), unjudged))
             return tuple(_apply(db, change, now) for change in found)
 
         return self._write(work, now)
@@ -281,6 +289,41 @@ class Journal:
     def latencies(self) -> Mapping[str, tuple[timedelta, ...]]:
         """How long the latest arrivals at each replica took; none where the journal cannot be read."""
         return self._known(rows.latencies, empty=_NO_LATENCIES)
+
+    def count_sessions(self, counts: Iterable[Count]) -> None:
+        """Add what a transport counted.  Raises: StoreUnavailable."""
+        found = tuple(counts)
+        if found:
+            self._write(lambda db: sessions.add(db, found), max(one.last_at for one in found))
+
+    def read_on(
+        self, source: str, began: str | None, counts: Iterable[Count], place: str, now: datetime
+    ) -> bool:
+        """
+        Add what was read of a log from the bookmark *began* up to *place*, and that place, together: killed
+        at any point, the next reading neither loses a session nor counts one twice.
+
+        False, and nothing is added, where somebody else read on from there in the meantime.
+        Raises: StoreUnavailable.
+        """
+        found = tuple(counts)
+
+        def work(db: sqlite3.Connection) -> bool:
+            if sessions.bookmark(db, source) != began:
+                return False
+            sessions.add(db, found)
+            sessions.put_bookmark(db, source, place, now)
+            return True
+
+        return self._write(work, now)
+
+    def bookmark(self, source: str) -> str | None:
+        """Up to where a log was read; None where it never was.  Raises: StoreUnavailable."""
+        return self._file.read(lambda db: sessions.bookmark(db, source), empty=None)
+
+    def sessions(self) -> tuple[Count, ...]:
+        """Everything that was counted and is still kept, by day.  Raises: StoreUnavailable."""
+        return self._file.read(sessions.counted, empty=())
 
     def _known(self, work: Work[_Result], *, empty: _Result) -> _Result:
         """What the journal knows; *empty* where it cannot be read: a write would find out why."""

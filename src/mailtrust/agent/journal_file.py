@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from mailtrust import durable
 from mailtrust.agent.journal_rotations import SCHEMA as ROTATIONS
+from mailtrust.agent.journal_sessions import SCHEMA as SESSIONS
 from mailtrust.errors import StoreUnavailable
 
 Work = Callable[[sqlite3.Connection], "_Result"]
@@ -43,7 +44,7 @@ _SCHEMA = (
     "CREATE TABLE replica (url TEXT PRIMARY KEY, read_at TEXT NOT NULL)",
 )
 _ADDED = ("CREATE TABLE latency (url TEXT NOT NULL, seconds REAL NOT NULL, at TEXT NOT NULL)",)
-_STEPS = (_SCHEMA, _ADDED, ROTATIONS)
+_STEPS = (_SCHEMA, _ADDED, ROTATIONS, SESSIONS)
 """What makes each version of the file out of the one before it."""
 _VERSION = len(_STEPS)
 

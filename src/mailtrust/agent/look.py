@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from mailtrust import clock
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict, diagnose, verdict
+from mailtrust.core.events.catalog import KEY_SHARED
 from mailtrust.core.model.event import Diagnosis, Finding
 from mailtrust.core.model.plan import Plan
 from mailtrust.core.model.server import Endpoint, ServerName
@@ -33,9 +34,14 @@ class Scope:
 
     everybody: bool = False
     server: ServerName | None = None
+    alone: bool = False
+    """True: nobody else's entry is read, as whoever looks every half minute must not read everybody's."""
 
 
+_OF_OTHERS = (KEY_SHARED,)
+"""What can only be judged by whoever knows every entry."""
 OWN = Scope()
+ALONE = Scope(alone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,13 @@ async def look(
     """
     The view of *scope*, and the names it stands for.
 
-    The whole directory is read whatever the scope, since a key may be shared with anybody.
+    The whole directory is read whatever the scope, since a key may be shared with anybody; unless *alone*.
     Raises: BadInput for a server that no readable replica knows.
     """
     now = clock.now()
+    asked = (site.server,) if scope.alone else None
     store, published = await asyncio.gather(
-        asyncio.to_thread(site.store.look, site.server, now), site.directory.look(None, now)
+        asyncio.to_thread(site.store.look, site.server, now), site.directory.look(asked, now)
     )
     published = await _with_own_entry(site, published, now)
     servers = _servers(site, scope, published)
@@ -90,11 +97,15 @@ async def look(
 async def assess(site: Site, scope: Scope = OWN, *, timeout: timedelta | None = None) -> Assessment:
     """Look, then think, then write into the journal what opened, changed and closed."""
     view, servers = await look(site, scope, timeout=timeout)
-    return judged(site, view, servers)
+    return judged(site, view, servers, alone=scope.alone)
 
 
-def judged(site: Site, view: View, servers: tuple[ServerName, ...]) -> Assessment:
-    """What a look means; what opened, changed and closed is written into the journal."""
+def judged(site: Site, view: View, servers: tuple[ServerName, ...], *, alone: bool = False) -> Assessment:
+    """
+    What a look means; what opened, changed and closed is written into the journal.
+
+    Where the look was *alone*, what concerns others as well stays as it was.
+    """
     now = clock.now()
     plans = plans_of(site, view, now)
     policy = site.policy
@@ -102,7 +113,7 @@ def judged(site: Site, view: View, servers: tuple[ServerName, ...]) -> Assessmen
     diagnosis, acknowledged = _without_acknowledged(found, site, now)
     return Assessment(
         now, site.server, servers, view, plans, diagnosis, verdict(diagnosis, view, servers), policy,
-        acknowledged, _record(site, view, diagnosis, servers, now),
+        acknowledged, _record(site, view, diagnosis, servers, now, alone=alone),
     )  # fmt: skip
 
 
@@ -157,12 +168,12 @@ async def _wires(targets: tuple[tuple[ServerName, Endpoint], ...], timeout: time
 
 def _snapshot(site: Site, now: datetime) -> Iterable[SnapshotSighting]:
     file = site.config.server.store / snapshot.SNAPSHOT_FILE
-    if site.config.transport.kind != "hub" or not file.exists():
+    if site.config.transport.kind == "none" or not file.exists():
         return
     try:
         held = snapshot.load(file)
     except StoreUnavailable:
-        # The hub would start with it as with none at all.
+        # The transport would start with it as with none at all.
         held = Snapshot()
     yield SnapshotSighting(
         site.server, str(file), now, held.taken_at, held.replica, held.kept_of, held.kept_until
@@ -183,11 +194,17 @@ def _without_acknowledged(
 
 
 def _record(
-    site: Site, view: View, diagnosis: Diagnosis, servers: Collection[ServerName], now: datetime
+    site: Site,
+    view: View,
+    diagnosis: Diagnosis,
+    servers: Collection[ServerName],
+    now: datetime,
+    *,
+    alone: bool,
 ) -> tuple[str, ...]:
     try:
         site.journal.record_seen(_places(view, servers), now)
-        site.journal.record_diagnosis(diagnosis, servers, now)
+        site.journal.record_diagnosis(diagnosis, servers, now, unjudged=_OF_OTHERS if alone else ())
     except StoreUnavailable as error:
         return (error.message,)
     return ()

@@ -19,7 +19,7 @@ from mailtrust import clock
 from mailtrust.agent import rotate
 from mailtrust.agent.clocks import Clocks
 from mailtrust.agent.journal_rows import planned
-from mailtrust.agent.look import assess, judged
+from mailtrust.agent.look import ALONE, OWN, Assessment, assess, judged
 from mailtrust.agent.mend import enrol, mend
 from mailtrust.agent.rotate import Hands, Stepped
 from mailtrust.agent.site import Site
@@ -37,7 +37,11 @@ from mailtrust.transports.base import Raised
 
 _MOST_STEPS = 50
 """A round that does not end by itself ends then: a checklist has eight lines."""
+_EVERYBODY_EVERY = timedelta(minutes=15)
+"""What concerns others as well (a shared key) is judged so often: the whole directory is read for it."""
 _TELL_AGAIN_AFTER = timedelta(minutes=15)
+_LONGEST_REFUSED = timedelta(minutes=5)
+"""Every peer is asked each time, and the one that said no has to be mended by somebody."""
 _FIRST_PAUSE = timedelta(seconds=1)
 
 
@@ -83,22 +87,25 @@ class Tending:
     beat: timedelta = timedelta(seconds=10)
     clocks: Clocks = field(default_factory=Clocks)
     wake: Wake = field(default_factory=Wake)
+    _knew_everybody: float = float("-inf")
     _told: object = None
     _presented: tuple[Fingerprint | None, float] = (None, 0.0)
     """What the transport was told last to present, and when."""
 
     async def run(self) -> None:
         """Round after round."""
-        waits = pauses(_FIRST_PAUSE)
+        failures, refusals = pauses(_FIRST_PAUSE), pauses(_FIRST_PAUSE, _LONGEST_REFUSED)
         while not self.stopping.is_set():
             self.wake.clear()
             found = await self.round()
             self.turned(found)
-            if found.failed or found.is_refused:
-                await self._sleep(next(waits), only_asked=True)
-                continue
-            waits = pauses(_FIRST_PAUSE)
-            await self._sleep(self._until(found))
+            if found.failed:
+                await self._sleep(next(failures), only_asked=True)
+            elif found.is_refused:
+                await self._sleep(next(refusals), only_asked=True)
+            else:
+                failures, refusals = pauses(_FIRST_PAUSE), pauses(_FIRST_PAUSE, _LONGEST_REFUSED)
+                await self._sleep(self._until(found))
 
     async def round(self) -> Round:
         """One round; what fails is told, and never raised."""
@@ -141,7 +148,7 @@ class Tending:
         """What may be mended unasked; by the look of a step that did nothing, or by one of its own."""
         site = self.site
         try:
-            seen = judged(site, idle.view, (site.server,)) if idle is not None else await assess(site)
+            seen = await self._assessed(idle)
             self.turned(None)
             mended = await mend(site, seen)
         except MailtrustError as error:
@@ -149,6 +156,16 @@ class Tending:
         except Exception as fault:  # noqa: BLE001  # as above
             return (), [self._failed(told_fault("the agent met a fault", fault))]
         return mended.done, [self._failed(sentence(error)) for error in mended.failed]
+
+    async def _assessed(self, idle: Stepped | None) -> Assessment:
+        """By everybody's entries now and then, and by our own else."""
+        now = asyncio.get_running_loop().time()
+        if now - self._knew_everybody > _EVERYBODY_EVERY.total_seconds():
+            self._knew_everybody = now
+            return await assess(self.site, OWN)
+        if idle is not None:
+            return judged(self.site, idle.view, (self.site.server,), alone=True)
+        return await assess(self.site, ALONE)
 
     async def _present_again(self, stepped: Stepped) -> None:
         """
@@ -187,7 +204,7 @@ class Tending:
     def _tell_wait(self, stepped: Stepped) -> None:
         """Put on record what is waited for, once: not again until it is something else."""
         found = stepped.course
-        if not stepped.is_waiting or found is None or found.plan.phase is Phase.DONE:
+        if found is None or stepped.ended or found.plan.action or found.plan.phase is Phase.DONE:
             self._told = None
             return
         about = tuple((one.said.phrase, one.place, one.until) for one in found.plan.obstacles)

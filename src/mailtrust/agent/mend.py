@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.journal_rows import planned
-from mailtrust.agent.look import OWN, Assessment, assess, look
+from mailtrust.agent.look import ALONE, OWN, Assessment, assess, look
 from mailtrust.agent.rotate import Hands, perform
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
@@ -48,7 +48,7 @@ async def mend(site: Site, seen: Assessment) -> Mended:
     done: list[Action] = []
     failed: list[MailtrustError] = []
     async with writing(site.store.folder, "agent: mend", clock.now()):
-        for one in _todo(site, await assess(site)):
+        for one in _todo(site, await assess(site, ALONE)):
             _put_on_record(site, one)
             try:
                 await perform(site, Hands(), one.action)

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceManager:
+class Systemd:
     """Where to send it, and how often it wants to hear that we turn."""
 
     address: str = ""
@@ -26,7 +26,7 @@ class ServiceManager:
     """It ends us when it has heard nothing for that long."""
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> ServiceManager:
+    def of(cls, environment: Mapping[str, str]) -> Systemd:
         """The one that the environment names, if it means this process."""
         address = environment.get("NOTIFY_SOCKET", "")
         microseconds = environment.get("WATCHDOG_USEC", "")

@@ -69,7 +69,7 @@ def _parts(site: Site, wake: Wake) -> Iterator[Part]:
         yield "replication", partial(_replicate, site)
     if site.config.transport.kind == "postfix":
         yield "the tables of Postfix", partial(_follow, site)
-    if site.config.agent.hub and site.config.transport.kind == "hub":
+    if site.config.agent.hub:
         yield "the hub", partial(_serve, site)
 
 

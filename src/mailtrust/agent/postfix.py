@@ -40,14 +40,24 @@ def hands_of(config: Config) -> Hands:
     transport = config.transport
     if os.geteuid() != 0:
         return Asking(transport.helper)
+    make_roots_own(transport.tables)
+    return Instance(transport.postfix, transport.tables)
+
+
+def make_roots_own(folder: Path) -> None:
+    """
+    Make the folder of a transport's tables, unless it is there; and see that it is root's alone.
+
+    Raises: Refused where it is not, TransportUnavailable where it cannot be made.
+    """
     try:
-        durable.make_folder(transport.tables)
+        durable.make_folder(folder)
     except OSError as error:
-        raise TransportUnavailable(f"the folder {transport.tables} cannot be made") from error
+        hint = "root makes it, or sets transport.tables to one that is there"
+        raise TransportUnavailable(f"the folder {folder} cannot be made", hint=hint) from error
     try:
-        roots_own_folder(transport.tables)
+        roots_own_folder(folder)
     except Refused as error:
         raise Refused(
             error.message, hint=f"{error.hint}; or set transport.tables to a folder that is root's alone"
         ) from error
-    return Instance(transport.postfix, transport.tables)

@@ -118,6 +118,9 @@ async def _ask(
             match answer:
                 case Taken():
                     verdict, why = Verdict.ACCEPTED, str(answer.reply)
+                case TurnedAway() if not asked:
+                    # It would say the same to the certificate that we present today.
+                    why = f"it did not ask for our certificate, so that this is not about it: {answer.reply}"
                 case TurnedAway():
                     verdict = Verdict.REFUSED if answer.reply.permanent else Verdict.DEFERRED
                     why = str(answer.reply)
@@ -173,7 +176,7 @@ def _record(site: Site, found: tuple[Rehearsed, ...]) -> None:
     yes = sum(one.verdict is Verdict.ACCEPTED for one in found)
     no = "; ".join(f"{one.peer} {one.endpoint}: {one.why}" for one in found if one.holds_back)
     first = found[0]
-    place = f"accepted by {yes} of {len(found)} peers"
+    place = f"{yes} of {len(found)} peers"
     act = Act("rehearse", site.server, first.fingerprint, first.seen_at, place, no)
     # It costs the line and not the answer.
     with suppress(StoreUnavailable):

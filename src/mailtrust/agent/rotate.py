@@ -19,7 +19,7 @@ from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.journal_rows import Entry
 from mailtrust.agent.journal_rows import planned as entry_of_plan
-from mailtrust.agent.look import OWN, look
+from mailtrust.agent.look import ALONE, OWN, look
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
 from mailtrust.core import succession
@@ -27,6 +27,7 @@ from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Rehearse, Rotation
 from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, Sighting, View
+from mailtrust.core.model.trust import KEPT_WHERE_NOTHING_IS_TOLD
 from mailtrust.core.rotation import checklist, plan
 from mailtrust.core.succession import Course, course, pace_of
 from mailtrust.errors import Refused, StoreUnavailable
@@ -69,7 +70,7 @@ async def step(site: Site, hands: Hands) -> Stepped:
     Raises: Refused where somebody else is at it; DirectoryUnavailable, StoreUnavailable where the act failed.
     """
     async with writing(site.store.folder, "rotate", clock.now()):
-        view, _ = await look(site, OWN)
+        view, _ = await look(site, ALONE)
         remember(site, view)
         now = clock.now()
         ended = succession.outcome(site.server, view, site.policy, now)
@@ -90,6 +91,8 @@ async def _do(site: Site, hands: Hands, found: Course, view: View) -> Stepped:
     put_on_record(site, found)
     if isinstance(action, Rehearse):
         done.append(action)
+        # Whom to ask, the directory says: only now everybody's entry is of interest.
+        view, _ = await look(site, OWN)
         view = view.see(await _rehearsed(site, hands, view, action.fingerprint))
         rotation = found.plan.rotation
         again = plan(rotation, view, pace_of(found.why, site.policy), clock.now())
@@ -315,11 +318,20 @@ def bound(site: Site, view: View) -> tuple[timedelta, tuple[Said, ...]]:
     How long after its withdrawal at the primary the last peer stops believing a key, and what that rests on.
 
     A replica learns of it within the latency, and a peer that can read its replica looks at least as often
-    as its snapshot may be old.
+    as its snapshot may be old.  Where a replica tells nothing of withdrawals a reader waits.
     """
     policy = site.policy
     links = [look.latencies.values() for look in view.replicas(site.server)]
     latency = max([policy.latency, *(one for found in links for one in found)])
-    unread = [look for look in view.replicas(site.server) if look.found is None]
-    caveats = tuple(Said("bound.replica-unread", {"place": look.place, "why": look.why}) for look in unread)
-    return latency + policy.snapshot_max_age, (*caveats, Said("bound.keep"))
+    looks = view.replicas(site.server)
+    caveats = [
+        Said("bound.replica-unread", {"place": one.place, "why": one.why})
+        for one in looks
+        if one.found is None
+    ]
+    within, remembered = latency + policy.snapshot_max_age, site.directory.primary.remembers_withdrawals
+    if not remembered:
+        caveats.append(Said("bound.went-back"))
+        if any(one.found is not None and not one.seen for one in looks):
+            within += KEPT_WHERE_NOTHING_IS_TOLD
+    return within, (*caveats, Said("bound.keep"))

@@ -20,7 +20,7 @@ from mailtrust import clock
 from mailtrust.agent.hands import hands
 from mailtrust.agent.journal import Entry, Journal
 from mailtrust.agent.loop import Round, Tending
-from mailtrust.agent.notify import ServiceManager
+from mailtrust.agent.notify import Systemd
 from mailtrust.agent.parts import fell, tend
 from mailtrust.agent.site import Site, open_site
 from mailtrust.agent.supervision import kept_going, sentence
@@ -46,7 +46,7 @@ class Telling:
     """What came into a server's journal since the last time."""
     complaint: Callable[[str], None]
     """What no journal can hold."""
-    manager: ServiceManager = field(default_factory=ServiceManager)
+    manager: Systemd = field(default_factory=Systemd)
 
 
 async def usable(
@@ -107,6 +107,11 @@ class Agent:
         """To reload, or to stop."""
         self._reload = False
 
+    @property
+    def is_stopping(self) -> bool:
+        """True once `stop` was called."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Finish what is at hand, and end."""
         self._stopping.set()
@@ -135,7 +140,7 @@ class Agent:
         ending = asyncio.Event()
         async with AsyncExitStack() as opened:
             sites = [await opened.enter_async_context(open_site(one)) for one in configs.values()]
-            turning = _Turning(sites, self._telling)
+            turning = Turning(sites, self._telling)
             beat = min(LONGEST_BEAT, (self._telling.manager.watchdog or LONGEST_BEAT * 3) / 3)
             servers = [asyncio.create_task(self._server(one, turning, ending, beat)) for one in sites]
             try:
@@ -147,7 +152,7 @@ class Agent:
                 await asyncio.gather(*servers)
         return following
 
-    async def _server(self, site: Site, turning: _Turning, ending: asyncio.Event, beat: timedelta) -> None:
+    async def _server(self, site: Site, turning: Turning, ending: asyncio.Event, beat: timedelta) -> None:
         turned = partial(turning.turned, site)
         work = partial(tend, site, hands(site), ending, turned, beat)
 
@@ -191,7 +196,7 @@ class Agent:
                 Journal(kept.server.store).record_raised(raised, clock.now())
 
 
-class _Turning:
+class Turning:
     """Whether every server's loop goes round; and what it tells."""
 
     def __init__(self, sites: Iterable[Site], telling: Telling) -> None:

@@ -38,6 +38,7 @@ def hub_of(site: Site, *, retry: RetrySchedule | None = None, relay: RelayLimits
         credential=site.store.credential,
         stamp=site.store.stamp,
         report=Recorder(site.journal).record,
+        keep=site.journal.count_sessions,
     )
 
 

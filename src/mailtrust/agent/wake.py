@@ -37,9 +37,11 @@ class Wake:
         """
         Listen to a replica for what concerns our server.
 
+        Where it has to be asked, that is done more rarely than by a transport, which needs to know sooner.
         Raises: DirectoryUnavailable.
         """
-        async with aclosing(replica.watch(LOOK_AGAIN_AFTER)) as changes:  # type: ignore[type-var]
+        poll = max(LOOK_AGAIN_AFTER, site.config.agent.every / 6)
+        async with aclosing(replica.watch(poll)) as changes:  # type: ignore[type-var]
             async for changed in changes:
                 if changed is None or site.server in changed:
                     self.changed.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,8 +33,9 @@ from mailtrust.transports.postfix.queue_read import postfix_queue
 class Answers:
     """Every answer, the one that matters most first; none where nothing waits and nobody was asked about."""
 
-    view: View
-    found: tuple[Why, ...]
+    # As in `look`: `asyncio.run` would write out a whole organization in words.
+    view: View = field(repr=False)
+    found: tuple[Why, ...] = field(repr=False)
     unseen: tuple[Said, ...] = ()
     """What keeps "nothing waits" from being said."""
     fine: tuple[str, ...] = ()
@@ -82,8 +83,8 @@ async def ask(
 
 def _queue(site: Site, postfix: Path | None) -> tuple[Waiting, ...] | MailtrustError:
     try:
-        if postfix is not None:
-            return postfix_queue(postfix)
+        if postfix is not None or site.config.transport.kind == "postfix":
+            return postfix_queue(postfix or site.config.transport.postfix)
         if site.config.transport.kind == "hub":
             lifetime = site.config.transport.queue_lifetime
             return tuple(_of_hub(row, lifetime) for row in queue_view(site.config.server.store))
@@ -104,20 +105,25 @@ def _of_hub(row: QueueRow, lifetime: timedelta) -> Waiting:
 
 def _ways(site: Site, view: View, held: Iterable[Stuck]) -> list[_Way]:
     """Every next hop of a route or of the queue, what waits for most first."""
-    routes: dict[str, list[str]] = {}
-    for domain, where in site.config.transport.routes.items():
+    transport = site.config.transport
+    routes: dict[str, list[str]] = {hop: [] for hop in transport.next_hops if transport.kind == "postfix"}
+    for domain, where in transport.routes.items() if transport.kind == "hub" else ():
         routes.setdefault(str(where), []).append(domain)
     ways = []
     for one in held:
         domains = tuple(sorted({*one.domains, *routes.pop(one.hop, ())}))
-        ways.append(_way(view, one.hop, domains, one))
-    return [*ways, *(_way(view, hop, tuple(domains)) for hop, domains in routes.items())]
+        ways.append(_way(site, view, one.hop, domains, one))
+    return [*ways, *(_way(site, view, hop, tuple(domains)) for hop, domains in routes.items())]
 
 
-def _way(view: View, hop: str, domains: tuple[str, ...], held: Stuck | None = None) -> _Way:
+def _way(site: Site, view: View, hop: str, domains: tuple[str, ...], held: Stuck | None = None) -> _Way:
     where = None if hop in ("", LOCAL_HOP) else endpoint_of(hop)
-    server = server_at(view, where, domains) if where is not None else None
-    return _Way(hop, domains, (where,) if where is not None else (), server, held)
+    if where is None:
+        return _Way(hop, domains, (), None, held)
+    # An administrator who says who is there knows it best.
+    listed = site.config.transport.next_hops.get(hop, ())
+    server = listed[0] if len(listed) == 1 else server_at(view, where, domains)
+    return _Way(hop, domains, (where,), server, held)
 
 
 def _asked(peer: str, ways: list[_Way], site: Site, view: View) -> list[_Way]:
@@ -147,7 +153,9 @@ async def _called(
     own = ((site.server, where) for where in site.config.server.listeners)
     targets = dict.fromkeys((*own, *((way.key, where) for way in ways for where in way.endpoints)))
     limit = timeout or site.config.policy.probe_timeout
-    seen = [one async for one in probe(targets, timeout=limit, now=clock.now)]
+    # Of a few servers the directory is asked once more: then it tells who wrote, where it knows.
+    few = (site.server, *(way.server for way in ways if way.server))
+    seen, again = await asyncio.gather(_probed(targets, limit), site.directory.look(few, clock.now()))
     renamed: dict[ServerName, ServerName] = {}
     looks: list[WireSighting] = []
     for one in sorted(seen, key=lambda one: (one.server, one.endpoint)):
@@ -155,7 +163,11 @@ async def _called(
         renamed |= {one.server: owner} if owner is not None else {}
         looks.append(replace(one, server=owner or one.server))
     known = [replace(way, server=way.server or renamed.get(way.key)) for way in ways]
-    return view.see(looks), known
+    return view.see((*again, *looks)), known
+
+
+async def _probed(targets: Iterable[tuple[ServerName, Endpoint]], limit: timedelta) -> list[WireSighting]:
+    return [one async for one in probe(targets, timeout=limit, now=clock.now)]
 
 
 def _judged(
@@ -170,14 +182,18 @@ def _judged(
     now = clock.now()
     servers = tuple(sorted({site.server, *(way.key for way in ways)}))
     diagnosis = diagnose(view, plans_of(site, view, now), site.policy, now, servers, site.server)
-    known = set(view.servers()) if view else set()
     answers = []
+    # The tables of another instance are not made by our configuration.
+    ours = postfix is None and site.config.transport.kind == "postfix"
+    instance = site.config.transport.postfix if ours else postfix
     for way in ways:
-        listed = way.server is not None and way.server in known and bool(view.replicas(way.server))
+        known = way.server is not None and bool(view.replicas(way.server))
         facts = Facts(
-            view, diagnosis, site.policy, now, site.server, way.key, listed, way.hop or "-", way.stuck,
-            restart=_restart(site, postfix), unseen=unseen,
-            one_process=postfix is None and site.config.transport.kind == "hub",
+            view, diagnosis, site.policy, now, site.server, way.key, known, way.hop or "-", way.stuck,
+            restart=_restart(site, instance), unseen=unseen,
+            one_process=instance is None,
+            compile="mailtrust postfix compile" if ours else "",
+            listed=way.hop in site.config.transport.next_hops or not ours,
         )  # fmt: skip
         answers.append(why(asked or way.hop or "-", facts, fine))
     return answers

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import typer
 
 from mailtrust.agent.journal import Entry
 from mailtrust.agent.loop import Round
-from mailtrust.agent.notify import ServiceManager
+from mailtrust.agent.notify import Systemd
 from mailtrust.agent.run import Agent, File, Read, Telling, once
 from mailtrust.agent.site import Site
 from mailtrust.cli.events import entry_report, write_entries
@@ -28,7 +29,6 @@ from mailtrust.texts import Texts
 app = application()
 
 AGENT_SCHEMA, ENTRY_SCHEMA = "mailtrust.agent/1", "mailtrust.agent-entry/1"
-UNITS = ("mailtrust-agent.service", "mailtrust-agent@.service")
 
 
 @app.command(epilog="Example: mailtrust agent --config-dir /etc/mailtrust/servers.d")
@@ -58,7 +58,7 @@ def agent(
         _print_units(json_output=json_output)
         return
     read = _reading(session(context), config_dir, context)
-    telling = Telling(_teller(texts(), json_output=json_output), warn, ServiceManager.of(os.environ))
+    telling = Telling(_teller(texts(), json_output=json_output), warn, Systemd.of(os.environ))
     if once_only:
         raise typer.Exit(asyncio.run(_once(read, telling, json_output=json_output)))
     asyncio.run(_run(Agent(read, telling)))
@@ -66,10 +66,19 @@ def agent(
 
 async def _run(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
+    running = asyncio.create_task(agent.run())
+
+    def stop() -> None:
+        if agent.is_stopping:
+            # Whoever asks twice does not want to wait for the act at hand.
+            running.cancel()
+        agent.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, agent.stop)
+        loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, agent.reload)
-    await agent.run()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 async def _once(read: Read, telling: Telling, *, json_output: bool) -> int:
@@ -146,8 +155,8 @@ def _read(here: Session) -> Config | MailtrustError:
 
 
 def _print_units(*, json_output: bool) -> None:
-    shelf = files("mailtrust") / "systemd"
-    units = {name: (shelf / name).read_text(encoding="utf-8") for name in UNITS}
+    found = sorted((files("mailtrust") / "systemd").iterdir(), key=lambda one: one.name)
+    units = {one.name: one.read_text(encoding="utf-8") for one in found if one.name.startswith("mailtrust-")}
     if json_output:
         emit({"schema": AGENT_SCHEMA, "units": units})
         return

@@ -114,7 +114,8 @@ def _message(entry: Entry, shelf: Texts) -> str:
         return _plan(entry, shelf)
     if entry.kind is EntryKind.DONE:
         fingerprint = short(entry.values.get("fingerprint", ""))
-        return f"{entry.action} {fingerprint} {f'at {entry.place}' if entry.place else ''}".rstrip()
+        where = f"at {entry.place}" if entry.place else ""
+        return " ".join(filter(None, (entry.action, fingerprint, where)))
     if entry.finding is None or entry.kind is EntryKind.ACKNOWLEDGED:
         return entry.note
     return shelf.message(entry.finding)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ERROR_SCHEMA = "mailtrust.error/1"
 
+_DOCTOR = ["postfix", "check"]
 _COMMAND = re.compile(r"\bmailtrust(?= (?!explain|lab)[a-z])")
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
@@ -59,14 +60,15 @@ class Invocation:
 
     json_output: bool
     is_check: bool
-    """`check` is a monitoring plugin: its first line and its exit code have a meaning of their own."""
+    """`check`, also of Postfix, is a monitoring plugin: its first line and its exit code have a meaning."""
     config: str = ""
     """The configuration that was named, as it was typed."""
 
     @classmethod
     def of(cls, arguments: Sequence[str]) -> Invocation:
         """Read off what was typed."""
-        return cls("--json" in arguments, _command(arguments) == "check", _config(arguments))
+        words = _words(arguments)
+        return cls("--json" in arguments, words[:1] == ["check"] or words == _DOCTOR, _config(arguments))
 
     def tell(self, error: MailtrustError) -> None:
         """Say what went wrong, why, and what next."""
@@ -174,14 +176,15 @@ def unexpected(error: Exception) -> MailtrustError:
     return found
 
 
-def _command(arguments: Sequence[str]) -> str:
-    words = iter(arguments)
+def _words(arguments: Sequence[str]) -> list[str]:
+    """The command, and what may be a command of it."""
+    words, found = iter(arguments), list[str]()
     for word in words:
         if word == "--config":
             next(words, None)
         elif not word.startswith("-"):
-            return word
-    return ""
+            found.append(word)
+    return found[:2]
 
 
 def _config(arguments: Sequence[str]) -> str:

@@ -40,9 +40,10 @@ def hub(context: typer.Context, *, json_output: JsonOption = False) -> None:
     if context.invoked_subcommand is not None:
         return
     config = session(context).config()
-    if config.transport.kind == "postfix":
+    if config.transport.kind in ("postfix", "exim"):
+        name = config.transport.kind
         raise BadConfiguration(
-            'transport.kind is "postfix": here Postfix is the mail server',
+            f'transport.kind is "{name}": here {name.capitalize()} is the mail server',
             hint='set transport.kind = "hub" to run the embedded one',
         )
     loop.make_room(_MOST_DESCRIPTORS)

@@ -2,30 +2,23 @@
 
 import asyncio
 import shlex
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, suppress
 from typing import Annotated, Any
 
 import typer
 
-from mailtrust.agent.postfix import hands_of, trust_of
+from mailtrust.agent.postfix import hands_of
 from mailtrust.agent.report import moment
-from mailtrust.agent.serve import Recorder
 from mailtrust.agent.site import Site, open_site
+from mailtrust.cli.compiling import started_trust
 from mailtrust.cli.frame import DryRunOption, JsonOption, UsageError, YesOption, confirm, given, session
-from mailtrust.cli.output import caution, emit, emit_line, foretell, say, warn
-from mailtrust.cli.render import place_name
+from mailtrust.cli.output import emit, emit_line, foretell, say, warn
 from mailtrust.config import Config
-from mailtrust.core.model.event import when
 from mailtrust.core.model.trust import Snapshot
-from mailtrust.directory.snapshot import SNAPSHOT_FILE
-from mailtrust.errors import BadConfiguration, DirectoryUnavailable
-from mailtrust.transports.base import Raised
+from mailtrust.errors import BadConfiguration
 from mailtrust.transports.hub.trust import Trust
 from mailtrust.transports.postfix.compile import CLIENTS, POLICY, Differences, Tables, difference, tables
 from mailtrust.transports.postfix.follow import NotWritten, Written, follow
@@ -47,14 +40,15 @@ def compile_tables(
     """
     Write the tables by which Postfix knows its peers.
 
-    As home publishes them now.  Sessions that are open see it at once; nothing is reloaded.
+    As home publishes them now. Sessions that are open see it at once; nothing is reloaded.
     """
     if watch and dry_run:
         raise UsageError("--watch and --dry-run do not go together", ctx=context)
     config = session(context).config()
-    if config.transport.kind == "hub":
+    if config.transport.kind in ("hub", "exim"):
         raise BadConfiguration(
-            'transport.kind is "hub": it needs no tables', hint='set transport.kind = "postfix"'
+            f'transport.kind is "{config.transport.kind}": it needs no such tables',
+            hint='set transport.kind = "postfix"',
         )
     asyncio.run(_compile(config, watch=watch, json_output=json_output, yes=yes, dry_run=dry_run))
 
@@ -62,10 +56,8 @@ def compile_tables(
 async def _compile(config: Config, *, watch: bool, json_output: bool, yes: bool, dry_run: bool) -> None:
     new = [name for name in (CLIENTS, POLICY) if not (config.transport.tables / f"{name}{SUFFIX}").exists()]
     async with open_site(config, looking_only=dry_run) as site:
-        with _snapshot_file(config, dry_run=dry_run) as file:
-            trust = trust_of(site, _nobody if dry_run else Recorder(site.journal).record, file=file)
-            await trust.start()
-        wanted = tables(_known(trust, site), config.transport.next_hops)
+        trust = await started_trust(site, dry_run=dry_run)
+        wanted = tables(trust.snapshot, config.transport.next_hops)
         changes = _changes(config, wanted, new)
         if dry_run:
             foretell(*_lines(config, wanted, changes, doing="would change"), json_output=json_output)
@@ -87,19 +79,6 @@ async def _compile(config: Config, *, watch: bool, json_output: bool, yes: bool,
             # A process that did not find a table when it began does not look for it again.
             reload = shlex.join(("postfix", "-c", str(config.transport.postfix), "reload"))
             say(f"next: {reload}, so that processes that began without {' and '.join(new)} find it")
-
-
-def _known(trust: Trust, site: Site) -> Snapshot:
-    """What the tables shall say.  Raises: DirectoryUnavailable where nobody could tell, now or ever."""
-    snapshot, home = trust.snapshot, place_name(site.directory.home.url)
-    if snapshot.taken_at is None:
-        raise DirectoryUnavailable(
-            f"{home} cannot be read, and never was from here: the tables stay as they are",
-            hint="`mailtrust directory show` says what stands in the way",
-        )
-    if trust.is_stale:
-        caution(f"{home} cannot be read: this is what it published at {when(snapshot.taken_at)}")
-    return snapshot
 
 
 def _changes(config: Config, wanted: Tables, new: Sequence[str]) -> Differences:
@@ -182,19 +161,3 @@ def _lines(config: Config, wanted: Tables, changes: Differences, doing: str = "c
 
 def _counted(changes: Differences) -> str:
     return ", ".join(f"{name} (+{len(one.put)} -{len(one.gone)})" for name, one in changes.items())
-
-
-@contextmanager
-def _snapshot_file(config: Config, *, dry_run: bool) -> Iterator[Path | None]:
-    """A copy of the store's snapshot where nothing may be changed; None stands for the store's own."""
-    if not dry_run:
-        yield None
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        with suppress(OSError):
-            shutil.copyfile(config.server.store / SNAPSHOT_FILE, Path(folder, SNAPSHOT_FILE))
-        yield Path(folder, SNAPSHOT_FILE)
-
-
-def _nobody(raised: Raised) -> None:
-    """Whoever only looks writes nothing down."""

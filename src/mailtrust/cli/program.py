@@ -37,6 +37,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
     ("Begin", (
         Word("init", "init", "Look around, then write an annotated configuration."),
         Word("lab", "lab", "Play a whole organization on this machine, with stories."),
+        Word("simulate", "simulate", "Try rotations out in a simulated world: stories, and a search."),
         Word("explain", "explain", "The page of an event, in your language; alone: all events."),
     )),
     ("Certificates of this server", (
@@ -63,7 +64,13 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
-        Word("postfix", "postfix", "Postfix as the transport: compile its tables."),
+        Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),
+        Word("exim", "exim", "Exim as the transport: compile its files."),
+    )),
+    ("From what was there before", (
+        Word("adopt", "adopt", "How mail servers know each other today; nothing is changed."),
+        Word("report", "report", "What enforcing would have done, peer by peer."),
+        Word("enforce", "enforce", "From counting to deferring, peer by peer, and back."),
     )),
     ("Exchange", (
         Word("audit", "audit", "An Exchange organization on one page, from outside."),

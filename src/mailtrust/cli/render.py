@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXIT_CODES = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.ERROR: 2, Verdict.UNKNOWN: 3}
 """As monitoring plugins have them."""
 
-_PLUGIN_WORDS = {
+PLUGIN_WORDS = {
     Verdict.OK: "OK", Verdict.WARNING: "WARNING", Verdict.ERROR: "CRITICAL", Verdict.UNKNOWN: "UNKNOWN",
 }  # fmt: skip
 VERDICT_STYLE = {
@@ -57,7 +57,7 @@ def first_line(seen: Assessment) -> str:
         f"errors={counts[Severity.ERROR]} warnings={counts[Severity.WARNING]} "
         f"information={counts[Severity.INFORMATION]} servers={len(seen.scope)} replicas={len(replicas)}"
     )
-    return f"MAILTRUST {_PLUGIN_WORDS[seen.verdict]} - {_summary(seen)} | {figures}"
+    return f"MAILTRUST {PLUGIN_WORDS[seen.verdict]} - {_summary(seen)} | {figures}"
 
 
 def show_assessment(seen: Assessment, shelf: Texts, typed: Typed) -> None:

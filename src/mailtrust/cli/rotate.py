@@ -39,6 +39,7 @@ app = application()
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Switch although somebody will defer; says who.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Stay, and carry it to its end.")]
+TimeoutOption = Annotated[str | None, given("With --wait: how long at most.", metavar="DURATION")]
 _LONG = timedelta(days=365)
 _UNTIL_PRESENTED = timedelta(seconds=60)
 
@@ -95,7 +96,7 @@ def start(
     context: typer.Context,
     *,
     wait: WaitOption = False,
-    timeout: Annotated[str | None, given("With --wait: how long at most.", metavar="DURATION")] = None,
+    timeout: TimeoutOption = None,
     json_output: JsonOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
@@ -115,7 +116,7 @@ def undo(
     context: typer.Context,
     *,
     wait: WaitOption = False,
-    timeout: Annotated[str | None, given("With --wait: how long at most.", metavar="DURATION")] = None,
+    timeout: TimeoutOption = None,
     json_output: JsonOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,

@@ -30,7 +30,7 @@ def why(
     queue: Annotated[bool, typer.Option("--queue", help="Whatever waits in the queue.")] = False,
     postfix: Annotated[
         Path | None,
-        given("The queue of the Postfix with that configuration directory.", metavar="DIR"),
+        given("The queue of the Postfix configured there. Default: transport.postfix.", metavar="DIR"),
     ] = None,
     timeout: Annotated[
         str | None, given("How long one look may take. Default: policy.probe_timeout.", metavar="DURATION")

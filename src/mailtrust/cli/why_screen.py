@@ -27,6 +27,8 @@ _LABEL_CHARACTERS = 24
 _NAME_LENGTHS = (_LABEL_CHARACTERS, 18, 12)
 _MARK_COLUMNS = 2
 """A Chinese mark stays with the word before it."""
+# Chinese breaks between characters, so a word of it is never too long.
+_WORD = re.compile(r"[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d):\d\dZ")
 _BETWEEN = " | "
 _MARK = {True: "●", False: "·", None: "?"}
@@ -169,7 +171,9 @@ def _otherwise(one: Why, others: Sequence[Why], words: _Words, typed: Typed) -> 
     for other in others[:2]:
         count = other.blocked.count if other.blocked is not None else 0
         hop = words.names.short(other.peer) if other.peer else other.asked
-        same = other.reason == one.reason or other.conclusion.code == one.conclusion.code
+        # What a peer has to mend, the next peer has to mend as well.
+        alike = other.conclusion.code == one.conclusion.code and one.conclusion.owner is not Owner.PEER
+        same = other.reason == one.reason or alike
         command = typed(f"mailtrust why {other.peer or other.asked}")
         said = Said(
             "else.also" if same else "else.another", {"count": str(count), "hop": hop, "command": command}
@@ -265,14 +269,16 @@ def _unique(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]
 
 def _fitted(text: str, columns: int) -> str:
     """Words that are longer than a line, with their middle left out."""
-    return re.sub(r"[!-~]+", lambda found: _middle(found[0], columns), text)
+    return _WORD.sub(lambda found: _middle(found[0], columns), text)
 
 
 def _middle(word: str, columns: int) -> str:
-    if len(word) <= columns:
+    if wide(word) <= columns:
         return word
-    head = (columns - 1) // 2
-    return f"{word[:head]}…{word[len(word) - (columns - 1 - head) :]}"
+    head, tail = word[: columns // 2], word[-(columns // 2) :]
+    while wide(head) + wide(tail) >= columns:
+        head, tail = (head[:-1], tail) if wide(head) >= wide(tail) else (head, tail[1:])
+    return f"{head}…{tail}"
 
 
 def _typed_lines(command: str, columns: int) -> list[str]:

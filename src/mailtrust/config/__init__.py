@@ -109,6 +109,8 @@ class Transport:
     tables: Path
     helper: Path | tuple[str, ...]
     next_hops: Mapping[str, tuple[ServerName, ...]]
+    log: str
+    """Where it logs: a file, or one of keys.LOGS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,11 @@ def _thresholds(document: Document) -> Thresholds:
 
 
 def _agent(document: Document) -> Agent:
+    if document.get("agent.hub") and document.get("transport.kind") != "hub":
+        raise document.unfit(
+            "agent.hub", 'agent.hub is true, and transport.kind is not "hub"',
+            hint='set transport.kind = "hub", or leave agent.hub away',
+        )  # fmt: skip
     return Agent(
         every=document.get("agent.every"),
         enrol=document.get("agent.enrol"),
@@ -280,7 +287,8 @@ def _transport(document: Document, server: Server) -> Transport:
         queue_lifetime=document.get("transport.queue_lifetime"),
         message_size_bytes=document.get("transport.message_size"),
         postfix=document.get("transport.postfix"),
-        tables=document.get("transport.tables") or server.store / "postfix",
+        tables=document.get("transport.tables") or server.store / ("exim" if kind == "exim" else "postfix"),
         helper=document.get("transport.helper"),
         next_hops=document.get("transport.next_hops"),
+        log=document.get("transport.log"),
     )

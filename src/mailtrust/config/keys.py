@@ -21,6 +21,8 @@ from mailtrust.ldap import names
 
 DISCOVERED = ("in-site", "all")
 """Which domain controllers Active Directory is asked for: those of home's site, or all of its domain."""
+LOGS = ("auto", "journal")
+"""What stands in place of the file in which Postfix logs: the file that it names, or systemd's journal."""
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
 
@@ -188,6 +190,11 @@ def _peer_modes(value: object) -> dict[str, str]:
     return {_text(peer): read(mode) for peer, mode in value.items()}
 
 
+def _log(value: object) -> str:
+    text = _text(value)
+    return text if text in LOGS else str(_folder(text))
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -284,11 +291,14 @@ KEYS: tuple[Key, ...] = (
         "does."),
     Key("agent", "hub", _SWITCH, _switch, "false",
         'Whether the agent runs the embedded transport (transport.kind = "hub") in its own process.'),
-    Key("transport", "kind", '"hub", "postfix" or "none"', _one_of("hub", "postfix", "none"), '"none"',
+    Key("transport", "kind", '"hub", "postfix", "exim" or "none"', _one_of("hub", "postfix", "exim", "none"),
+        '"none"',
         "What presents the certificate here and believes peers by the directory."),
     Key("transport", "mode", '"report" or "enforce"', _one_of("report", "enforce"),
         "enforce (hub), report (postfix)",
-        "Whether peers whose key nobody publishes are deferred, or only counted.", '"report"'),
+        "Whether peers whose key nobody publishes are deferred, or only counted.  In report mode a hub takes "
+        "their mail for its local domains and for routes that name a domain, and none by the route *.",
+        '"report"'),
     Key("transport", "peer_modes", 'a table such as {"192.0.2.7" = "report"}', _peer_modes, "{}",
         "The mode towards single peers, by their address; a next hop by its host as the route has it."),
     Key("transport", "accept_local_from", '"peers" or "anybody"', _one_of("peers", "anybody"), '"peers"',
@@ -310,8 +320,8 @@ KEYS: tuple[Key, ...] = (
         "Hub: the largest message it takes."),
     Key("transport", "postfix", _PATH, _folder, '"/etc/postfix"',
         "Postfix: the configuration directory of the instance."),
-    Key("transport", "tables", _PATH, _folder, "STORE/postfix",
-        "Postfix: the folder of the tables and of the chain file; root's alone, as every folder above it.",
+    Key("transport", "tables", _PATH, _folder, "STORE/postfix, STORE/exim",
+        "Postfix, Exim: the folder of the tables and of the chain file; root's alone, as every one above it.",
         '"/var/lib/mailtrust/postfix"'),
     Key("transport", "helper", "the absolute path of a socket, or a list of words that start a program",
         _socket_or_words, '"/run/mailtrust/postfix-helper.sock"',
@@ -319,8 +329,11 @@ KEYS: tuple[Key, ...] = (
         "account that may not; root does it itself."),
     Key("transport", "next_hops", 'a table such as {"[192.0.2.7]:25" = ["hub2.example.test"]}', _next_hops,
         "{}",
-        "Postfix: the servers that may answer at each next hop, which is written exactly as in the transport "
-        "table."),
+        "Postfix, Exim: the servers that may answer at each next hop, which is written exactly as in the "
+        "transport table, or in Exim's route_list."),
+    Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
+        "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
+        "mail log, else systemd's journal."),
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))

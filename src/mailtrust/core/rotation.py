@@ -47,7 +47,7 @@ def plan(rotation: Rotation, view: View, pace: Pace, now: datetime) -> Plan:
 
 def checklist(rotation: Rotation, view: View, pace: Pace, now: datetime) -> Iterator[Plan]:
     """Every line in order, each as if all before it were ticked; a line without obstacles is."""
-    case = _Case(rotation, view, pace, now)
+    case = _Case(rotation, view, pace, now, _held(rotation, view))
     lines = (
         takewhile(lambda line: line[0] is not Phase.PRESENT, _CHECKLIST) if rotation.standing else _CHECKLIST
     )
@@ -65,12 +65,8 @@ class _Case:
     view: View
     pace: Pace
     now: datetime
-
-    @property
-    def held(self) -> Installed | None:
-        store = self.view.store(self.rotation.server)
-        found = (store.found if store else None) or ()
-        return next((one for one in found if one.certificate.fingerprint == self.rotation.new), None)
+    held: Installed | None
+    """The new certificate, where the store has it; looked up once, for every line asks."""
 
     @property
     def pin(self) -> Pin | None:
@@ -147,6 +143,12 @@ class _Case:
         return Said(phrase, {"fingerprint": short(self.rotation.new), "place": place, **values})
 
 
+def _held(rotation: Rotation, view: View) -> Installed | None:
+    store = view.store(rotation.server)
+    found = (store.found if store else None) or ()
+    return next((one for one in found if one.certificate.fingerprint == rotation.new), None)
+
+
 _Look = TypeVar("_Look", ReplicaSighting, WireSighting)
 
 
@@ -184,15 +186,14 @@ def _not_spread(case: _Case) -> Iterator[Obstacle]:
         if isinstance(look, Obstacle):
             if case.pace.unreadable_blocks:
                 yield look
-        elif case.pin not in look.pins:
-            yield case.stopped("obstacle.not-spread", look.place)
-        else:
+        elif shown := {
+            one.certificate.fingerprint for one in look.found or () if one.certificate.pin == case.pin
+        }:
             # Not since when it is published: it may have arrived here long after.
-            shown = {
-                one.certificate.fingerprint for one in look.found or () if one.certificate.pin == case.pin
-            }
             since = case.since(look.place, shown)
             yield from case.not_before("obstacle.too-recent", look.place, since, case.pace.spread)
+        else:
+            yield case.stopped("obstacle.not-spread", look.place)
 
 
 def _not_rehearsed(case: _Case) -> Iterator[Obstacle]:
@@ -221,20 +222,21 @@ def _not_settled(case: _Case) -> Iterator[Obstacle]:
     """What is replaced may be in use yet: in a session, or in a process that read the old file."""
     if not case.rotation.old or case.rotation.compromised:
         return
-    looks = tuple(case.wires())
+    looks, store = tuple(case.wires()), case.view.store(case.rotation.server)
+    # Nobody may have looked while something else was presented for a moment: whoever makes it current has
+    # looked at the store before, so that there its time begins anew.
+    current = case.since(store.place, {case.rotation.new}) if store is not None else case.now
     for look in looks:
         if isinstance(look, Obstacle):
             yield look
         elif shown := {leaf.fingerprint for leaf in look.found or () if leaf.pin == case.pin}:
-            since = case.since(look.place, shown)
+            since = max(case.since(look.place, shown), current)
             yield from case.not_before("obstacle.unsettled", look.place, since, case.pace.settle)
         else:
             yield case.stopped("obstacle.not-presented", look.place)
-    store = case.view.store(case.rotation.server)
     if not looks and store is not None:
         # Nothing to look at: then it is presented since it is the current one.
-        since = case.since(store.place, {case.rotation.new})
-        yield from case.not_before("obstacle.unsettled", store.place, since, case.pace.settle)
+        yield from case.not_before("obstacle.unsettled", store.place, current, case.pace.settle)
 
 
 def _not_withdrawn(case: _Case) -> Iterator[Obstacle]:

@@ -47,9 +47,9 @@ def outcome(server: ServerName, view: View, policy: Policy, now: datetime) -> st
     How the rotation on record has ended: ``done``, or ``void`` where it leads nowhere; empty while it has
     not.
     """
-    found = asked(server, view, policy, now)
     if view.history.intent is None or _cannot_look(server, view):
         return ""
+    found = asked(server, view, policy, now)
     if found is None or found.why != view.history.intent.why:
         return "void"
     return "done" if found.is_done else ""
@@ -125,6 +125,9 @@ def undo(server: ServerName, view: View) -> Rotation | None:
     """
     current, intent = view.current(server), view.history.intent
     if current is None:
+        return None
+    if intent is not None and intent.rotation.compromised:
+        # Whoever goes back presents a key that somebody else has.
         return None
     shown = current.certificate.fingerprint
     if intent is not None and shown in intent.rotation.old:
@@ -240,11 +243,16 @@ def _successor_of(server: ServerName, view: View) -> Installed | None:
 
 def _usable(server: ServerName, view: View, slot: Slot) -> list[Installed]:
     """What is in that slot and could be presented, the newest first."""
-    store = view.store(server)
+    store, intent = view.store(server), view.history.intent
+    # What is to go because it was stolen is not gone yet.
+    stolen = intent.rotation.old if intent is not None and intent.rotation.compromised else frozenset()
     fit = [
         one
         for one in (store.found if store else None) or ()
-        if one.slot is slot and one.has_key and not view.is_withdrawn(server, one.certificate)
+        if one.slot is slot
+        and one.has_key
+        and one.certificate.fingerprint not in stolen
+        and not view.is_withdrawn(server, one.certificate)
     ]
     return sorted(fit, key=lambda one: one.arrived_at, reverse=True)
 

@@ -293,14 +293,16 @@ class LdapReplica:
         if asked is None or len(asked) > _FEW:
             found = await self._all(wire, _PUBLISHING)
         elif asked:
-            found = await self._all(wire, Or(tuple(Equal("cn", one.encode()) for one in asked)))
+            wanted = Or(tuple(Equal("cn", one.encode()) for one in asked))
+            found = await self._all(wire, wanted, standard.WITH_AUTHOR)
         else:
             found = []
         return standard.by_server(found, str(self._base))
 
-    async def _all(self, wire: Wire, wanted: Filter) -> list[Entry]:
-        base = str(self._base)
-        search = Search(base, Scope.ONE_LEVEL, wanted, standard.ATTRIBUTES)
+    async def _all(
+        self, wire: Wire, wanted: Filter, attributes: tuple[str, ...] = standard.ATTRIBUTES
+    ) -> list[Entry]:
+        search = Search(str(self._base), Scope.ONE_LEVEL, wanted, attributes)
         async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
             found = [one async for one in entries]
         if not found:

@@ -47,6 +47,9 @@ Certificates are asked for by the plain name alone, which finds them with ;binar
 the two apart, and sends what is asked for under two names twice.
 """
 
+WITH_AUTHOR = (*ATTRIBUTES, "modifiersName")
+"""The same for a few entries: who wrote to them last, too (RFC 4512 section 3.4.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -146,7 +149,7 @@ def sighting(
     listeners = _listeners(entry) if entry and held else ()
     return ReplicaSighting(
         server, place, tuple(published), now, unparsable=tuple(unparsable), listeners=listeners,
-        seen=seen or {}, changed=changed,
+        seen=seen or {}, changed=changed, author=_author(entry) if entry and held else "",
     )  # fmt: skip
 
 
@@ -242,6 +245,10 @@ def _listener(value: bytes) -> Endpoint | None:
         return endpoint(url[len(_SCHEME) :].rstrip("/"))
     except BadInput:
         return None
+
+
+def _author(entry: Entry) -> str:
+    return next(iter(entry.values("modifiersName")), b"").decode("utf-8", "replace")
 
 
 def _moment(stamp: bytes) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -67,6 +68,19 @@ class Organization:
         """Empty a server's store of certificates, its journal aside."""
         certificates = member.site.config.server.store / "certificates"
         certificates.rename(certificates.with_name(f"certificates.lost-{clock.now():%H%M%S%f}"))
+
+    @asynccontextmanager
+    async def restored_afterwards(self, member: Member) -> AsyncIterator[None]:
+        """An image of what a server knows; it comes back in the end, queue and mail aside, and is started."""
+        store = member.site.config.server.store
+        image = store.with_name(f"{store.name}.image")
+        await asyncio.to_thread(_copy_known, store, image)
+        try:
+            yield
+        finally:
+            await self.stop_server(member)
+            await asyncio.to_thread(_copy_known, image, store)
+            await self.restart(member)
 
     def strangers_certificate(self, name: ServerName) -> str:
         """A certificate in somebody else's hand that says *name*; its file's name."""
@@ -136,6 +150,17 @@ async def open_organization(
             stack.push_async_callback(organization.stop_server, member)
             await organization.restart(member)
         yield organization
+
+
+def _copy_known(source: Path, target: Path) -> None:
+    """Certificates and journal with their times, in the place of what was there."""
+    target.mkdir(exist_ok=True)
+    shutil.rmtree(target / "certificates", ignore_errors=True)
+    shutil.copytree(source / "certificates", target / "certificates")
+    for gone in target.glob("journal.db*"):
+        gone.unlink()
+    for file in source.glob("journal.db*"):
+        shutil.copy2(file, target)
 
 
 def _replicas(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mailtrust.core.model.certificate import short
 from mailtrust.lab.stage import Stage, StoryFailed
 
 
@@ -113,6 +114,26 @@ async def stale_process(stage: Stage) -> None:
     await stage.clean(hub2)
 
 
+async def restored_image(stage: Stage) -> None:
+    """12104: the host came back from an image, and its store with it."""
+    organization = stage.organization
+    hub2 = organization.members[1]
+    old = hub2.site.store.current()
+    if old is None:
+        raise StoryFailed(f"{hub2.name} has no current certificate to begin with")
+    stage.tell("An image of hub2 is taken. Later it gets a new certificate, and the old one is withdrawn.")
+    async with organization.restored_afterwards(hub2):
+        await stage.renew(hub2, "--wait")
+        await stage.must(hub2, "withdraw", short(old.certificate.fingerprint), "--yes")
+        stage.tell("Then its disk fails, and the host is restored from the image.")
+    await stage.expect(hub2, 12104, "restored-image")
+    stage.tell(
+        "A restart would bring nothing, and what was withdrawn never returns. The mending: a new one; "
+        "the one whose key was lost is withdrawn."
+    )
+    await stage.mend(hub2)
+
+
 async def stranger(stage: Stage) -> None:
     """12106: beside ours, a key that is not this server's stands on its entry."""
     organization = stage.organization
@@ -148,6 +169,8 @@ async def unreachable(stage: Stage) -> None:
     await replicas.damage(replica)
     await stage.expect(hub1, 12116, everybody=True)
     await stage.expect(hub1, 12103, everybody=True)
+    stage.tell("Mail for hub3 waits at hub1. Why, and whose job is it?")
+    await stage.must(hub1, "why", hub3.name)
     stage.tell(f"The mending: {replicas.repaired}, and hub3 is started.")
     await replicas.repair(replica)
     await organization.restart(hub3)
@@ -183,6 +206,7 @@ STORIES: Mapping[str, Story] = {
         Story("12012", "Event 12012, cause by cause", missing_in_the_directory, latency=timedelta(seconds=8)),
         Story("replicating", "On its way, then quiet", replicating, lag=timedelta(seconds=4)),
         Story("stale-process", "A process that serves the old file", stale_process),
+        Story("restored-image", "A host that was restored from an image", restored_image),
         Story("stranger", "A stranger's key on our entry", stranger),
         Story("corrupted", "A value that is no certificate", corrupted),
         Story("unreachable", "A server and a replica that do not answer", unreachable),

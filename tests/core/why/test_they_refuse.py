@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailtrust.core.model.replication import Stamp
-from mailtrust.core.model.sighting import Act, History, Slot
+from mailtrust.core.model.sighting import Act, History, Slot, WireFailure
 from mailtrust.core.policy import Policy
 from mailtrust.core.why import Direction, Owner, Why
 from tests.core.why.both_sides import (
@@ -53,7 +53,9 @@ def nothing_of_ours(*more: object) -> list[object]:
 
 
 def a_dead_wire_of_ours() -> object:
-    return replace(a_dead_wire(), endpoint=our_wire().endpoint)  # type: ignore[union-attr,call-arg]
+    """Our hub without a certificate: it runs, and offers no TLS."""
+    dead = a_dead_wire(WireFailure.NOT_OFFERED)
+    return replace(dead, endpoint=our_wire().endpoint)  # type: ignore[union-attr,call-arg]
 
 
 def told(found: Why) -> tuple[str, Owner, str | None]:
@@ -74,7 +76,7 @@ def test_made_and_never_enabled() -> None:
     found = asked(view_of(store, *nothing_of_ours()), waits(ANONYMOUS))
 
     assert told(found) == ("ours-not-enabled", Owner.HERE, f"mailtrust enable {OURS.fingerprint[:12]}")
-    assert [copy.there for copy in found.copies] == [True, None, False, False, False]
+    assert [copy.there for copy in found.copies] == [True, False, False, False, False]
     assert {one.cause for one in found.ruled_out} >= {"no-certificate", "not-written", "overdue"}
 
 
@@ -156,6 +158,16 @@ def test_a_host_restored_from_an_image_presents_what_was_withdrawn() -> None:
     found = asked(view_of(store, our_wire(OLD), *at(server=HUB1, withdrawn=gone)), waits(BARE), restart="")
 
     assert told(found) == ("ours-old-process", Owner.HERE, None)
+
+
+def test_a_store_that_is_older_than_what_this_host_did_is_not_mended_by_a_restart() -> None:
+    gone = {OLD.fingerprint: NOON - minutes(60)}
+    store = a_store(installed(OLD, Slot.CURRENT, arrived_at=NOON - minutes(99999)))
+    looks = at(OURS, server=HUB1, withdrawn=gone, published_at=NOON - minutes(90))
+    found = asked(view_of(store, our_wire(OLD), *looks), waits(BARE))
+
+    assert told(found) == ("ours-restored", Owner.HERE, "mailtrust new")
+    assert said(found.conclusion.otherwise) == "else.restart-brings-nothing"
 
 
 def test_nothing_but_garbage_stands_for_us() -> None:
@@ -244,7 +256,7 @@ def test_lost_at_our_home_where_the_directory_numbers_its_writes() -> None:
     found = asked(view_of(*looks), waits(REFUSED))
 
     assert (told(found)[1], said(found.conclusion.why)) == (Owner.HERE, "why.ours-lost")
-    assert "change.published-by" in [said(one.said) for one in found.changed]
+    assert "change.published-at" in [said(one.said) for one in found.changed]
 
 
 def test_all_have_it_and_their_picture_may_be_older() -> None:
@@ -320,3 +332,13 @@ def test_and_where_all_is_well_their_picture_is_not_suspected() -> None:
     assert (found.conclusion.code, found.unseen) == ("nothing", ())
     assert [said(one) for one in found.looked] == ["looked.replicas", "looked.wire", "looked.ours"]
     assert THEIRS.fingerprint[:12] in str(found.looked[1])
+
+
+def test_they_met_a_certificate_that_nobody_here_knows() -> None:
+    """The transport has a file of its own; what the hub's listener shows says the contrary."""
+    answer = "454 4.7.1 1036 nobody publishes the key of certificate 0123456789ab"
+    found = asked(view_of(), waits(answer), one_process=False)
+
+    assert told(found) == ("ours-unknown", Owner.HERE, "mailtrust list")
+    assert found.copies == ()
+    assert asked(view_of(), waits(answer)).conclusion.code == "over"

@@ -52,7 +52,7 @@ def told(found: Why) -> tuple[str, Owner, str | None, bool]:
     return conclusion.code, conclusion.owner, conclusion.command, conclusion.there
 
 
-def test_published_nowhere() -> None:
+def test_what_they_present_is_published_nowhere() -> None:
     found = asked(view_of(*at()), waits(words=WE_REFUSED))
 
     assert told(found) == ("theirs-not-published", Owner.PEER, ENABLE, True)
@@ -211,6 +211,18 @@ def test_home_has_it_and_tables_were_not_made_from_it() -> None:
     )  # fmt: skip
 
     assert told(found) == ("our-picture", Owner.HERE, "mailtrust postfix compile", False)
+
+
+def test_a_next_hop_that_nobody_listed_is_believed_by_nothing() -> None:
+    words = "client TLS configuration problem"
+    given = {"compile": "mailtrust postfix compile", "listed": False}
+
+    found = asked(view_of(), waits(words=words), **given)
+    assert told(found) == ("hop-not-listed", Owner.HERE, "mailtrust postfix compile", False)
+    assert found.conclusion.about == (HUB2, THEIRS)
+    unseen = replace(their_wire(), found=())  # type: ignore[type-var]
+    assert asked(view_of(unseen), waits(words=words), **given).conclusion.about is None
+    assert asked(view_of(), waits(words="Temporary lookup failure"), **given).conclusion.code == "our-tables"
 
 
 def test_a_fresh_picture_with_their_key_is_no_reason_any_more() -> None:

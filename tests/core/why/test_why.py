@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from mailtrust.core.model.event import Said
+from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import Act, History, WireFailure
 from mailtrust.core.why import Column, Direction, Owner
 from tests.core.why.both_sides import (
+    HERE,
     HOP,
     OLD,
     OURS,
@@ -127,6 +129,25 @@ def test_what_waits_for_something_else(waiting: object, code: str, owner: Owner)
     assert (found.conclusion.direction, found.ruled_out) == (Direction.ELSEWHERE, ())
 
 
+def test_nothing_goes_while_our_own_hub_does_not_run() -> None:
+    """Whatever the peer said while it ran: first somebody has to send."""
+    down = replace(a_dead_wire(), endpoint=HERE)
+    found = asked(view_of(down), waits(REFUSED))
+
+    assert (found.conclusion.code, found.conclusion.owner) == ("ours-down", Owner.HERE)
+    assert (found.conclusion.command, found.conclusion.finding is not None) == ("mailtrust hub", True)
+    assert asked(view_of(down), waits(REFUSED), restart="").conclusion.command is None
+
+
+def test_a_listener_that_cannot_be_called_from_here_is_no_proof_that_nothing_runs() -> None:
+    silent = replace(a_dead_wire(), endpoint=HERE, phase="banner")
+    down = replace(a_dead_wire(), endpoint=HERE)
+
+    assert asked(view_of(silent), waits(REFUSED)).conclusion.code != "ours-down"
+    assert asked(view_of(down), waits(REFUSED), one_process=False).conclusion.code != "ours-down"
+    assert asked(view_of(down)).conclusion.code != "ours-down", "no mail waits"
+
+
 def test_what_is_over_goes_with_the_next_try_even_where_nobody_says_when() -> None:
     found = asked(view_of(), waits(words=REFUSED_CONNECTION))
 
@@ -172,6 +193,16 @@ def test_what_changed_comes_latest_first() -> None:
         "change.arrived", "change.published", "change.published",
     ]  # fmt: skip
     assert found.changed[-1].at == NOON - minutes(3000), "once for all replicas, by the earliest"
+
+
+def test_who_wrote_is_told_where_the_directory_knows() -> None:
+    stamp, author = Stamp("001", 7, NOON - minutes(90)), "cn=hub2,dc=example"
+    looks = [a_replica(url, THEIRS, server=HUB2, author=author, written=stamp) for url in (DC1, DC3)]
+    both = asked(view_of(*looks)).changed
+    alone = asked(view_of(a_replica(DC1, THEIRS, server=HUB2, author=author))).changed
+
+    assert [said(one.said) for one in both if author in str(one.said)] == ["change.published-at-by"]
+    assert [said(one.said) for one in alone if author in str(one.said)] == ["change.published-by"]
 
 
 def test_answers_of_one_cause_are_known_by_their_reason() -> None:

@@ -285,3 +285,15 @@ async def test_rules_that_let_everybody_write_are_found_out(server: Server) -> N
     }  # fmt: skip
     assert state.values == 0
     assert (missing[0].allowed, "not there" in missing[0].why) == (None, True)
+
+
+async def test_who_wrote_last_is_told_of_the_servers_that_were_asked_about(server: Server) -> None:
+    """Of all it is left out: a hundred thousand names would be read for nobody."""
+    async with replica_of(server) as replica:
+        await replica.publish(HUB1, a_certificate().der, NOON)
+
+        [one] = await replica.look((HUB1,), NOON)
+        [among_all] = await replica.look(None, NOON)
+
+    assert one.author.lower() == ADMIN.lower()
+    assert among_all.author == ""

@@ -18,21 +18,30 @@ def rotation_blocked(case: Case) -> Iterator[Finding]:
     """
     if case.plan is None or case.plan.phase in (Phase.DONE, Phase.PUBLISH) or not _is_blocked(case.plan):
         return
-    new = case.plan.rotation.new
+    new, intent = case.plan.rotation.new, case.history.intent
     act = case.history.last("enable", case.server, new)
+    begun = intent.asked_at if intent else act.done_at if act else None
     values = {"fingerprint": short(new), "gate": case.plan.phase.value}
     evidence = tuple(obstacle.said for obstacle in case.plan.obstacles)
     ready = Said("rotation.ready", values)
-    finish = case.plan.action is not None
+    is_ready = case.plan.phase is Phase.PRESENT and case.plan.action is not None
     yield Finding(
         catalog.ROTATION_BLOCKED,
         case.server,
         cause=None,
         values=values,
-        evidence=(*evidence, ready) if finish else evidence,
-        action=enable_command(new) if finish else None,
-        since=act.done_at if act else None,
+        evidence=(*evidence, ready) if is_ready else evidence,
+        action=_action(case.plan),
+        since=begun,
     )
+
+
+def _action(plan: Plan) -> str | None:
+    if any(obstacle.said.phrase == "obstacle.peer-refuses" for obstacle in plan.obstacles):
+        return "mailtrust flow --rehearse"
+    if plan.action is None:
+        return None
+    return "mailtrust agent --once" if plan.rotation.old else enable_command(plan.rotation.new)
 
 
 def _is_blocked(plan: Plan) -> bool:

@@ -101,6 +101,54 @@ AUTHORITY_PUBLISHED = Event(12119, "AuthorityPublished", _E, _DIRECTORY, ("finge
 SNAPSHOT_NOT_SAVED = Event(12155, "SnapshotNotSaved", _E, _TRANSPORT, ("file", "why"))
 KEYS_KEPT = Event(12156, "KeysKept", _W, _DIRECTORY, ("replica", "count", "servers", "until"))
 
+MYNETWORKS, PASSWORD, OPEN_TO_ALL = "mynetworks", "password", "open"
+NO_RULE, TOO_EARLY = "no-rule", "too-early"
+FAILS_OPEN, WAITS, UNUSED = "fails-open", "waits", "unused"
+DIGEST, SPELLING = "digest", "spelling"
+MISSING, DAMAGED, NO_LMDB, NOT_SET = "missing", "damaged", "no-lmdb", "not-set"
+NO_KEY, CERTIFICATE_FIRST, KEY_DIFFERS, UNPARSABLE = (
+    "no-key",
+    "certificate-first",
+    "key-differs",
+    "unparsable",
+)
+LEVEL, ANY_PIN, ENTRY = "level", "any-pin", "entry"
+
+POSTFIX_LISTENER_MISSING = Event(12130, "PostfixListenerMissing", _E, _TRANSPORT, ("endpoint",))
+POSTFIX_ASKS_AUTHORITY = Event(12131, "ClientCertificateMustBeVerified", _E, _TRANSPORT, ("endpoint",))
+CERTIFICATE_DOES_NOT_DECIDE = Event(
+    12132, "CertificateDoesNotDecide", _E, _TRANSPORT, ("endpoint",),
+    causes=(MYNETWORKS, PASSWORD, OPEN_TO_ALL, NO_RULE, TOO_EARLY),
+)  # fmt: skip
+GAP_BOUNCES = Event(12133, "GapBounces", _E, _TRANSPORT, ("endpoint", "restriction"))
+POLICY_KEY_UNMATCHED = Event(
+    12134, "PolicyKeyMatchesNoNextHop", _E, _TRANSPORT, ("key",), causes=(FAILS_OPEN, WAITS, UNUSED)
+)
+NEXT_HOP_BYPASSES_HUB = Event(12135, "NextHopBypassesHub", _E, _TRANSPORT, ("next_hop", "transport"))
+NEXT_HOP_WITHOUT_POLICY = Event(12136, "NextHopWithoutPolicy", _E, _TRANSPORT, ("next_hop",))
+DIGEST_DIFFERS = Event(
+    12137, "DigestDiffers", _E, _TRANSPORT, ("service", "digest", "table"), causes=(DIGEST, SPELLING)
+)
+SESSION_CACHE_KEEPS = Event(12138, "SessionCacheKeepsCertificate", _W, _TRANSPORT, ("transport",))
+CHAIN_UNUSABLE = Event(
+    12139, "ChainFileUnusable", _E, _TRANSPORT, ("file",),
+    causes=(NOT_SET, MISSING, NO_KEY, CERTIFICATE_FIRST, KEY_DIFFERS, UNPARSABLE),
+)  # fmt: skip
+EXPIRED_PIN_ACCEPTED = Event(
+    12140, "ExpiredPinAccepted", _W, _TRANSPORT, ("fingerprint", "peer", "not_after")
+)
+POSTFIX_TABLE_UNUSABLE = Event(
+    12141, "PostfixTableUnusable", _E, _TRANSPORT, ("table",), causes=(MISSING, DAMAGED, NO_LMDB)
+)
+POSTFIX_TABLE_EXPOSED = Event(12142, "PostfixTableExposed", _E, _TRANSPORT, ("file",))
+HUB_TRANSPORT_MISSING = Event(12143, "HubTransportMissing", _E, _TRANSPORT, ("transport",))
+HUB_TRANSPORT_FAILS_OPEN = Event(
+    12144, "HubTransportFailsOpen", _E, _TRANSPORT, ("transport",), causes=(LEVEL, ANY_PIN, ENTRY)
+)
+POSTFIX_READS_ELSEWHERE = Event(
+    12145, "PostfixReadsElsewhere", _E, _TRANSPORT, ("service", "setting", "file")
+)
+AUTHORITIES_HINTED = Event(12146, "AuthoritiesHinted", _W, _TRANSPORT, ("endpoint",))
 AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"))
 AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
 CLOCK_STEPPED = Event(12162, "ClockStepped", _W, _AGENT, ("step",))
@@ -114,7 +162,12 @@ CATALOG: tuple[Event, ...] = (
     REPLICATING, REPLICA_BEHIND, REPLICA_UNREADABLE, PRESENTED_NOT_PUBLISHED, PRESENTED_NOT_CURRENT,
     STRANGER_PUBLISHED, KEY_SHARED, NO_SUCCESSOR, ROTATION_BLOCKED, REPLICA_WENT_BACK, SNAPSHOT_STALE,
     WEAK_KEY, NAMES_DIFFER, KEY_EXPOSED, SERVER_UNREACHABLE, TLS_NOT_OFFERED, CLIENT_CERTIFICATE_NOT_ASKED,
-    AUTHORITY_PUBLISHED, SNAPSHOT_NOT_SAVED, KEYS_KEPT,
+    AUTHORITY_PUBLISHED,
+    POSTFIX_LISTENER_MISSING, POSTFIX_ASKS_AUTHORITY, CERTIFICATE_DOES_NOT_DECIDE, GAP_BOUNCES,
+    POLICY_KEY_UNMATCHED, NEXT_HOP_BYPASSES_HUB, NEXT_HOP_WITHOUT_POLICY, DIGEST_DIFFERS, SESSION_CACHE_KEEPS,
+    CHAIN_UNUSABLE, EXPIRED_PIN_ACCEPTED, POSTFIX_TABLE_UNUSABLE, POSTFIX_TABLE_EXPOSED,
+    HUB_TRANSPORT_MISSING, HUB_TRANSPORT_FAILS_OPEN, POSTFIX_READS_ELSEWHERE, AUTHORITIES_HINTED,
+    SNAPSHOT_NOT_SAVED, KEYS_KEPT,
     AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
 )  # fmt: skip
 

@@ -168,6 +168,8 @@ class ReplicaSighting:
     """It takes no writes, whatever the others do."""
     far: bool = False
     """It stands in another site: that it cannot be read from here is no more than a note."""
+    author: str = ""
+    """The account that wrote to the entry last; empty where nobody asked, or the directory does not tell."""
     impostors: tuple[Impostor, ...] = ()
     """What says here that it is this server's, and counts for nobody."""
 
@@ -321,7 +323,8 @@ class View:
 
     def store(self, server: ServerName) -> StoreSighting | None:
         """The look into that server's own store; None where it is not ours to look into."""
-        return next(self._of(StoreSighting, server), None)
+        looks = self.latest.get(server, {}).values()
+        return next((look for look in looks if isinstance(look, StoreSighting)), None)
 
     def current(self, server: ServerName) -> Installed | None:
         """What that server's own store says it presents; None where nothing is, or we could not look."""
@@ -335,7 +338,8 @@ class View:
 
     def replicas(self, server: ServerName) -> tuple[ReplicaSighting, ...]:
         """One sighting per replica, in the order in which they were first seen."""
-        return tuple(self._of(ReplicaSighting, server))
+        looks = self.latest.get(server, {}).values()
+        return tuple([look for look in looks if isinstance(look, ReplicaSighting)])
 
     def home(self, server: ServerName) -> ReplicaSighting | None:
         """The look at the replica that we read."""

@@ -167,9 +167,9 @@ class Snapshot:
         mine = (self.servers, self.replica, self.kept, self.lent)
         return mine != (other.servers, other.replica, other.kept, other.lent)
 
-    def in_force(self, now: datetime, max_age: timedelta, *, defer: bool) -> Mapping[Pin, ServerName]:
-        """Whom tables made of it believe: with *defer* (``on_stale = "defer"``) nobody once it is stale."""
-        return {} if defer and self.is_stale(now, max_age) else self.servers
+    def in_force(self, now: datetime, max_age: timedelta, *, defer: bool) -> Snapshot:
+        """What tables are made of: with *defer* (``on_stale = "defer"``) of nobody once it is stale."""
+        return Snapshot() if defer and self.is_stale(now, max_age) else self
 
     def missing(self, column: Column) -> frozenset[ServerName]:
         """The servers of which *column* lacks a key that stands here, and has no word about it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from mailtrust.core.events import catalog
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import RuledOut, Said, when
 from mailtrust.core.model.sighting import ReplicaSighting, WireFailure
@@ -49,12 +50,30 @@ def why(asked: str, facts: Facts, fine: tuple[str, ...] = ()) -> Why:
 
 def _conclusion(facts: Facts) -> Conclusion:
     asked = facts.stuck.complaint if facts.stuck else Complaint.UNTRIED
+    stopped = _we_are_down(facts)
+    if stopped is not None:
+        return stopped
     if asked in (Complaint.LOCAL, Complaint.NO_ROUTE, Complaint.OTHER):
         return _elsewhere(facts, asked)
     first = _FIRST.get(asked)
     questions = ((first,) if first else ()) + tuple(one for one in _AS_ASKED if one is not first)
     found = (question(facts) for question in questions)
     return next((one for one in found if one is not None), None) or _quiet(facts)
+
+
+def _we_are_down(facts: Facts) -> Conclusion | None:
+    """Mail waits because nobody here sends it: our own process does not run."""
+    wires = facts.ours.wires
+    if facts.stuck is None or not facts.one_process or not wires:
+        return None
+    if not all(wire.failure is WireFailure.UNREACHABLE and wire.phase == "connect" for wire in wires):
+        return None
+    return Conclusion(
+        "ours-down", Direction.ELSEWHERE, Owner.HERE,
+        facts.say("why.ours-down", endpoint=wires[0].place, why=wires[0].why), facts.say("act.start"),
+        facts.restart or None, facts.finding(facts.here, catalog.SERVER_UNREACHABLE),
+        otherwise=facts.say("else.certificates-are-fine"),
+    )  # fmt: skip
 
 
 def _elsewhere(facts: Facts, asked: Complaint) -> Conclusion:

@@ -13,6 +13,13 @@ from mailtrust.core.why.facts import Facts
 from mailtrust.core.why.value import Change
 
 _MOST = 20
+_PUBLISHED = {
+    (): "change.published",
+    ("writer",): "change.published-at",
+    ("author",): "change.published-by",
+    ("writer", "author"): "change.published-at-by",
+}
+"""By what the directory tells of the write: at which replica, and by which account."""
 
 
 def changes(facts: Facts) -> tuple[Change, ...]:
@@ -55,19 +62,17 @@ def _arrivals(facts: Facts) -> Iterator[Change]:
 
 def _entry(case: Case) -> Iterator[Change]:
     """What was written to a server's entry, once for all replicas; and by which of them, where they tell."""
-    written: dict[str, Published] = {}
+    written: dict[str, tuple[Published, str]] = {}
     for look in case.readable:
         for one in look.found or ():
-            held = written.setdefault(one.certificate.fingerprint, one)
+            held, _ = written.setdefault(one.certificate.fingerprint, (one, look.author))
             if one.published_at < held.published_at:
-                written[one.certificate.fingerprint] = one
-    for one in written.values():
+                written[one.certificate.fingerprint] = (one, look.author)
+    for one, author in written.values():
         values = {"server": case.server, "fingerprint": short(one.certificate.fingerprint)}
-        writer = _writer(case, one)
-        if writer:
-            yield _change(one.published_at, "change.published-by", writer=writer, **values)
-        else:
-            yield _change(one.published_at, "change.published", **values)
+        told = {"writer": _writer(case, one), "author": author}
+        known = {name: value for name, value in told.items() if value}
+        yield _change(one.published_at, _PUBLISHED[tuple(known)], **values, **known)
     for digest, (at, place) in _damaged(case).items():
         yield _change(at, "change.damaged", server=case.server, digest=short(digest), place=place)
     for fingerprint, at in case.withdrawals.items():

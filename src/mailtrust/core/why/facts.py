@@ -32,6 +32,8 @@ class Facts:
     hop: str = ""
     """The next hop, for people."""
     stuck: Stuck | None = None
+    listed: bool = True
+    """False where the transport was never told who is at this next hop, and so believes nobody there."""
     one_process: bool = False
     """The same process listens and sends, with one certificate."""
     unseen: tuple[Said, ...] = ()
@@ -98,14 +100,26 @@ class Facts:
         case = self.ours
         if self.one_process and case.presented:
             return case.presented[0]
-        held = [one.certificate for one in (case.store.found if case.store else None) or ()]
-        known = [*case.presented, *held, *(leaf for leaf in _published(case) if leaf not in held)]
-        named = self.stuck.named if self.stuck else ""
-        if named and (found := [leaf for leaf in known if short(leaf.fingerprint) == named]):
-            return found[0]
+        if self._named:
+            return self._named[0]
         if case.presented:
             return case.presented[0]
         return case.current.certificate if case.current else None
+
+    @property
+    def met_unknown(self) -> str:
+        """The beginning of a fingerprint that the peer says it met, and nobody here knows; else empty."""
+        if (self.one_process and self.ours.presented) or self._named or self.stuck is None:
+            return ""
+        return self.stuck.named
+
+    @property
+    def _named(self) -> list[Certificate]:
+        """What the peer says it met, if we know it."""
+        case, named = self.ours, self.stuck.named if self.stuck else ""
+        held = (one.certificate for one in (case.store.found if case.store else None) or ())
+        known = (*case.presented, *held, *_published(case))
+        return [leaf for leaf in known if named and short(leaf.fingerprint) == named]
 
     def finding(
         self,

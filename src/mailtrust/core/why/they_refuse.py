@@ -8,7 +8,7 @@ one that lacks it is suspected; and where all have it, what is left is the peer'
 from __future__ import annotations
 
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_WRITTEN
+from mailtrust.core.events.catalog import NO_CERTIFICATE, NOT_WRITTEN, RESTORED_IMAGE
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Finding, when
 from mailtrust.core.model.server import ServerName
@@ -40,7 +40,8 @@ def they_refuse(facts: Facts) -> Conclusion | None:
             there=True,
         )
     return (
-        _nothing_to_show(facts)
+        (_unknown(facts) if complaint is Complaint.THEY_REFUSE else None)
+        or _nothing_to_show(facts)
         or _nobody_asks(facts)
         or _authority(facts)
         or _not_published(facts)
@@ -54,6 +55,18 @@ def they_refuse(facts: Facts) -> Conclusion | None:
 def _about(facts: Facts) -> tuple[ServerName, Certificate] | None:
     leaf = facts.shown
     return (facts.here, leaf) if leaf is not None else None
+
+
+def _unknown(facts: Facts) -> Conclusion | None:
+    """They met one that is neither in our store nor on our entry: the transport has a file of its own."""
+    name = facts.met_unknown
+    if not name:
+        return None
+    return Conclusion(
+        "ours-unknown", _THEY, Owner.HERE, facts.say("why.ours-unknown", fingerprint=name),
+        facts.say("act.ours-foreign"), "mailtrust list",
+        facts.finding(facts.here, catalog.CERTIFICATE_MISSING),
+    )  # fmt: skip
 
 
 def _nothing_to_show(facts: Facts) -> Conclusion | None:
@@ -118,6 +131,9 @@ def _not_published(facts: Facts) -> Conclusion | None:
     case, leaf = facts.ours, facts.shown
     if leaf is None or not case.readable or case.publishing(leaf.pin):
         return None
+    restored = _restored(facts, leaf)
+    if restored is not None:
+        return restored
     missing = facts.finding(facts.here, catalog.CERTIFICATE_MISSING)
     current = case.current
     replaced = current is not None and current.certificate.pin != leaf.pin
@@ -136,6 +152,21 @@ def _not_published(facts: Facts) -> Conclusion | None:
         "ours-foreign", _THEY, Owner.HERE, facts.say("why.ours-foreign", fingerprint=short(leaf.fingerprint)),
         facts.say("act.ours-foreign"), "mailtrust list", finding, (facts.here, leaf),
         otherwise=facts.say("else.make-no-other"),
+    )  # fmt: skip
+
+
+def _restored(facts: Facts, leaf: Certificate) -> Conclusion | None:
+    """The store itself is older than what this host did: a restart would bring nothing."""
+    finding = facts.finding(
+        facts.here, catalog.PRESENTED_NOT_PUBLISHED, catalog.PRESENTED_NOT_CURRENT, leaf=leaf
+    )
+    if finding is None or finding.cause != RESTORED_IMAGE:
+        return None
+    values = {"fingerprint": short(leaf.fingerprint)}
+    return Conclusion(
+        "ours-restored", _THEY, Owner.HERE, facts.say("why.ours-restored", **values),
+        facts.say("act.ours-restored"), finding.action, finding, (facts.here, leaf),
+        otherwise=facts.say("else.restart-brings-nothing"),
     )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ _WE = Direction.WE_REFUSE
 
 def we_refuse(facts: Facts) -> Conclusion | None:
     """Why we do not believe them; None where we see no reason for it."""
-    return _blind(facts) or _tables(facts) or (_judged(facts, facts.met) if facts.met is not None else None)
+    found = _blind(facts) or _tables(facts) or _not_listed(facts)
+    return found or (_judged(facts, facts.met) if facts.met is not None else None)
 
 
 def _complaint(facts: Facts) -> Complaint:
@@ -50,6 +51,17 @@ def _tables(facts: Facts) -> Conclusion | None:
     return Conclusion(
         "our-tables", _WE, Owner.HERE, facts.say("why.our-tables"), facts.say("act.our-tables"),
         facts.compile or facts.restart or None,
+    )  # fmt: skip
+
+
+def _not_listed(facts: Facts) -> Conclusion | None:
+    """The tables have no row for this next hop: whoever answers there is believed by nothing."""
+    if facts.listed or _complaint(facts) is not Complaint.WE_REFUSE:
+        return None
+    about = (facts.peer, facts.met) if facts.met is not None else None
+    return Conclusion(
+        "hop-not-listed", _WE, Owner.HERE, facts.say("why.hop-not-listed"), facts.say("act.list-hop"),
+        facts.compile or None, about=about,
     )  # fmt: skip
 
 
@@ -141,8 +153,9 @@ def _picture(facts: Facts, leaf: Certificate) -> Conclusion | None:
         return None
     taken = when(snapshot.taken_at) if snapshot is not None and snapshot.taken_at is not None else "-"
     command = facts.compile or facts.restart or None
+    why = "why.our-tables-old" if facts.compile else "why.our-picture"
     return Conclusion(
-        "our-picture", _WE, Owner.HERE, facts.say("why.our-picture", taken=taken, **values),
+        "our-picture", _WE, Owner.HERE, facts.say(why, taken=taken, **values),
         facts.say("act.our-picture"), command, old, (facts.peer, leaf),
         (facts.say("proof.home-has-it", place=home.place, **values),),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 from mailtrust.core.events.catalog import PEER_NOT_TRUSTED_INBOUND, SNAPSHOT_STALE
 from mailtrust.core.model.certificate import Certificate, Fingerprint, short
 from mailtrust.core.model.trust import Trusted, Verdict
+from mailtrust.core.sessions import Reason
 from mailtrust.smtp.answer import Answer
 from mailtrust.smtp.envelope import domain_of
 from mailtrust.transports.hub.settings import HubSettings
@@ -48,6 +49,24 @@ def turned_away(
     if presented is None:
         return _deferred(code, "no certificate was presented; mail is taken from known servers only")
     return _deferred(code, f"nobody publishes the key of certificate {short(presented.fingerprint)}")
+
+
+def reason_for(
+    verdict: Verdict,
+    *,
+    encrypted: bool,
+    presented: Certificate | None,
+    unreadable: Fingerprint | None = None,
+    too_old: bool = False,
+) -> Reason:
+    """The same as `turned_away` in a word, whichever mode holds: what is counted."""
+    if isinstance(verdict, Trusted):
+        return Reason.OLD_VIEW if too_old else Reason.PUBLISHED
+    if not encrypted:
+        return Reason.NO_TLS
+    if unreadable is not None:
+        return Reason.UNREADABLE
+    return Reason.NO_CERTIFICATE if presented is None else Reason.UNKNOWN_KEY
 
 
 def hop_of(settings: HubSettings, address: str) -> str:

@@ -22,7 +22,7 @@ from functools import partial
 from mailtrust import clock
 from mailtrust.core.model.server import Endpoint
 from mailtrust.directory.snapshot import SNAPSHOT_FILE
-from mailtrust.errors import BadInput, TransportUnavailable
+from mailtrust.errors import BadInput, MailtrustError, TransportUnavailable
 from mailtrust.smtp.envelope import path
 from mailtrust.transports.base import Report
 from mailtrust.transports.hub import listening
@@ -35,11 +35,13 @@ from mailtrust.transports.hub.queue import Queue
 from mailtrust.transports.hub.reception import Reception
 from mailtrust.transports.hub.relay import Relay
 from mailtrust.transports.hub.settings import HubSettings
+from mailtrust.transports.hub.tally import Keep, Tally
 from mailtrust.transports.hub.tls import Credential
 from mailtrust.transports.hub.trust import Home, Trust
 
 _SWEEP_SECONDS = 1.0
 _GRACE_SECONDS = 4.0
+_KEEP_SECONDS = 1.0
 _STEP_SECONDS = 0.02
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
@@ -50,7 +52,7 @@ class Hub:
 
     *home* is the replica that we read, and *stand_ins* are asked while it does not answer; *credential*
     gives the store's current certificate, None where there is none; *stamp* is cheap and changes whenever
-    that changes; *report* is told what we meet.
+    that changes; *report* is told what we meet, and *keep* gets the counts of sessions by peer and reason.
     """
 
     def __init__(
@@ -62,12 +64,15 @@ class Hub:
         credential: Callable[[], Credential | None],
         stamp: Callable[[], object],
         report: Report,
+        keep: Keep | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._settings = settings
         self._home = home
         self._stand_ins = stand_ins
         self._report = report
+        self._keep = keep
+        self._tally = Tally(now)
         self._now = now
         self._presented = Presented(settings.name, credential, stamp, report)
         self._queue: Queue | None = None
@@ -156,11 +161,13 @@ class Hub:
             )  # fmt: skip
             await self._presented.refresh()
             await trust.start()
-            relay = Relay(settings, queue, self._presented, trust, self.counters, self._report, self._now)
+            relay = Relay(
+                settings, queue, self._presented, trust, self.counters, self._report, self._now, self._tally
+            )
             async with asyncio.TaskGroup() as tasks:
                 self._reception = reception = Reception(
                     settings, self._presented, trust, queue, self.counters, self._report, self._now,
-                    tasks, relay.arrived,
+                    tasks, relay.arrived, self._tally,
                 )  # fmt: skip
                 await self._serve(sockets, reception, relay, trust, ready)
 
@@ -173,7 +180,8 @@ class Hub:
         ready: asyncio.Future[None],
     ) -> None:
         loop, tasks = asyncio.get_running_loop(), reception.tasks
-        background = [tasks.create_task(work) for work in (trust.keep(), relay.run(), _sweep(reception))]
+        work = (trust.keep(), relay.run(), _sweep(reception), self._keep_counting())
+        background = [tasks.create_task(one) for one in work]
         servers = [
             await loop.create_server(lambda: Inbound(reception), sock=one, backlog=listening.BACKLOG)
             for one in sockets
@@ -192,6 +200,22 @@ class Hub:
                 server.close()
             for task in background:
                 task.cancel()
+        await self._keep_counts()
+
+    async def _keep_counting(self) -> None:
+        while True:
+            await asyncio.sleep(_KEEP_SECONDS)
+            await self._keep_counts()
+
+    async def _keep_counts(self) -> None:
+        """Write down who came since the last time; a diary that cannot be written costs no mail."""
+        counts = self._tally.take()
+        if not counts or self._keep is None:
+            return
+        try:
+            await asyncio.to_thread(self._keep, counts)
+        except MailtrustError:
+            self._tally.give_back(counts)
 
     @asynccontextmanager
     async def _open_queue(self) -> AsyncIterator[Queue]:

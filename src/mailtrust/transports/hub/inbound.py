@@ -14,6 +14,7 @@ from typing import Any, assert_never, cast
 
 from mailtrust.core.model.certificate import Certificate, Fingerprint, certificate, fingerprint_of
 from mailtrust.core.model.trust import Stranger, Trusted, Verdict
+from mailtrust.core.sessions import Met, Reason, Way
 from mailtrust.errors import NotACertificate
 from mailtrust.smtp.answer import Answer
 from mailtrust.smtp.server import (
@@ -52,6 +53,7 @@ class Inbound(asyncio.Protocol):
         self._verdict: Verdict | None = None
         self._asked_again = False
         self._would_defer = False
+        self._counted: Reason | None = None
         self._considering = False
         self._choked = False
         self._finished = False
@@ -261,13 +263,15 @@ class Inbound(asyncio.Protocol):
         self._considering = False
         self._verdict = verdict
         self._would_defer = False
+        too_old = settings.on_stale == "defer" and shared.trust.is_stale
         answer = admission.turned_away(
             verdict,
             encrypted=session.encrypted,
             presented=self._presented,
             unreadable=self._unreadable,
-            too_old=settings.on_stale == "defer" and shared.trust.is_stale,
+            too_old=too_old,
         )
+        self._count(verdict, encrypted=session.encrypted, too_old=too_old)
         if answer is None:
             session.admit(shared.judge_trusted)
         elif settings.mode_towards(self._address) == "report":
@@ -277,6 +281,19 @@ class Inbound(asyncio.Protocol):
             session.admit(shared.judge_local_or(answer))
         else:
             session.answer(shared.count(answer))
+
+    def _count(self, verdict: Verdict, *, encrypted: bool, too_old: bool) -> None:
+        """Once for a session, and once more where what is thought of it changes while it is open."""
+        leaf = self._presented
+        reason = admission.reason_for(
+            verdict, encrypted=encrypted, presented=leaf, unreadable=self._unreadable, too_old=too_old
+        )
+        if reason is self._counted:
+            return
+        self._counted = reason
+        server = verdict.server if isinstance(verdict, Trusted) else ""
+        fingerprint, pin = (leaf.fingerprint, leaf.pin) if leaf else (self._unreadable or "", "")
+        self._shared.tally.add(Met(self._address, Way.FROM, reason, server, fingerprint, pin))
 
     def _store(self, session: ServerSession, mail: MessageReceived) -> None:
         shared = self._shared

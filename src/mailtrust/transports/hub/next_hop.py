@@ -15,11 +15,13 @@ from mailtrust.core.events.catalog import PEER_NOT_TRUSTED_OUTBOUND, SNAPSHOT_ST
 from mailtrust.core.model.certificate import Certificate, Fingerprint, certificate, fingerprint_of, short
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.trust import Stranger, Trusted
+from mailtrust.core.sessions import Met, Reason, Way
 from mailtrust.errors import NotACertificate
 from mailtrust.transports.base import Raised, Report
 from mailtrust.transports.hub.credential import Contexts, Presented
 from mailtrust.transports.hub.outbound import HopUnavailable, Outbound
 from mailtrust.transports.hub.settings import HubSettings
+from mailtrust.transports.hub.tally import Tally
 from mailtrust.transports.hub.trust import Trust
 
 # Sessions that open together meet the same stranger.
@@ -43,13 +45,20 @@ class NextHop:
     """One next hop.  Raises of every method: HopUnavailable."""
 
     def __init__(
-        self, hop: Endpoint, settings: HubSettings, presented: Presented, trust: Trust, report: Report
+        self,
+        hop: Endpoint,
+        settings: HubSettings,
+        presented: Presented,
+        trust: Trust,
+        report: Report,
+        tally: Tally,
     ) -> None:
         self._hop = hop
         self._settings = settings
         self._presented = presented
         self._trust = trust
         self._report = report
+        self._tally = tally
         self._reported: dict[Fingerprint, float] = {}
 
     async def open(self) -> Session:
@@ -59,6 +68,7 @@ class NextHop:
         except HopUnavailable as refused:
             if not refused.no_tls:
                 raise
+            self._count(Reason.NO_TLS)
             if not self._reports_only:
                 raise HopUnavailable(
                     f"{PEER_NOT_TRUSTED_OUTBOUND.code} TLS is required: {refused.why}", refused.reply
@@ -90,6 +100,8 @@ class NextHop:
         try:
             await outbound.greet(contexts.client, tls_name(self._hop.host))
             doubt, leaf = await self._judge(outbound.presented)
+            if tls:
+                self._count(self._reason(outbound.presented, leaf), leaf)
             if doubt and not self._reports_only:
                 raise HopUnavailable(doubt)
         except BaseException:
@@ -123,6 +135,21 @@ class NextHop:
         if self._settings.on_stale == "defer" and self._trust.is_stale:
             return f"{SNAPSHOT_STALE.code} our view of the directory is too old to trust anybody"
         return ""
+
+    def _reason(self, der: bytes | None, leaf: Certificate | None) -> Reason:
+        if der is None:
+            return Reason.NO_CERTIFICATE
+        if leaf is None:
+            return Reason.UNREADABLE
+        if not self._doubt(leaf):
+            return Reason.PUBLISHED
+        return Reason.OLD_VIEW if isinstance(self._trust.judge(leaf), Trusted) else Reason.UNKNOWN_KEY
+
+    def _count(self, reason: Reason, leaf: Certificate | None = None) -> None:
+        verdict = self._trust.judge(leaf)
+        server = verdict.server if isinstance(verdict, Trusted) else ""
+        named = (leaf.fingerprint, leaf.pin) if leaf is not None else ("", "")
+        self._tally.add(Met(self._hop.host, Way.TO, reason, server, *named))
 
     def _report_stranger(self, subject: str, fingerprint: Fingerprint) -> None:
         moment = asyncio.get_running_loop().time()

@@ -159,15 +159,15 @@ def queue_view(store: Path) -> tuple[QueueRow, ...]:
     Raises: TransportUnavailable when it cannot be read.
     """
     file = store / "queue" / "queue.db"
-    if not file.exists():
-        return ()
     try:
+        if not file.exists():
+            return ()
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
             rows = database.execute(
                 "select id, sender, size, accepted_at, attempts, due, reply, why, hop, address"
                 " from message join recipient on message = id order by id, due, attempts, reply, why, hop"
             ).fetchall()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise TransportUnavailable(f"the queue {file} cannot be read") from error
     return tuple(_row(key, [row[9] for row in same]) for key, same in groupby(rows, lambda row: row[:9]))
 

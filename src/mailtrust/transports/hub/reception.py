@@ -19,6 +19,7 @@ from mailtrust.transports.hub.credential import Presented
 from mailtrust.transports.hub.message import Message
 from mailtrust.transports.hub.queue import Queue
 from mailtrust.transports.hub.settings import HubSettings
+from mailtrust.transports.hub.tally import Tally
 from mailtrust.transports.hub.trust import Trust
 
 # One that hammers us is one stranger, not a thousand.
@@ -57,6 +58,7 @@ class Reception:
     tasks: asyncio.TaskGroup
     stored: Callable[[Message], None]
     """Called with each message that is on disk."""
+    tally: Tally
     limits: ServerLimits = field(init=False)
     open: set[Connection] = field(default_factory=set)
     held_bytes: int = 0

@@ -30,6 +30,7 @@ from mailtrust.transports.hub.outcomes import IN_THE_MAILBOX, Outcomes
 from mailtrust.transports.hub.queue import Job, Queue, QueueFull
 from mailtrust.transports.hub.queue_file import LARGE_BYTES
 from mailtrust.transports.hub.settings import HubSettings
+from mailtrust.transports.hub.tally import Tally
 from mailtrust.transports.hub.trust import Trust
 
 _LOAD_ROWS = 500
@@ -59,6 +60,7 @@ class Relay:
         counters: Counters,
         report: Report,
         now: Callable[[], datetime],
+        tally: Tally,
     ) -> None:
         self._settings = settings
         self._queue = queue
@@ -67,6 +69,7 @@ class Relay:
         self._counters = counters
         self._report = report
         self._now = now
+        self._tally = tally
         self._outcomes = Outcomes(settings, queue, counters, now)
         self._maildirs = Maildirs(settings.maildir, settings.name, settings.name)
         self._lanes: dict[str, Lane] = {}
@@ -304,7 +307,7 @@ class Relay:
     def _next_hop(self, hop: str) -> NextHop:
         # The queue keeps routes as text, and only those of our settings: it follows them at every start.
         way = next(route for route in self._settings.routes.values() if str(route) == hop)
-        return NextHop(way, self._settings, self._presented, self._trust, self._report)
+        return NextHop(way, self._settings, self._presented, self._trust, self._report, self._tally)
 
     async def _feed(self, lane: Lane, hop: NextHop, session: Session) -> None:
         while hop.still_good(session):

@@ -109,6 +109,10 @@ class Trust:
         """True when the replica has not answered for too long."""
         return self.snapshot.is_stale(self._now(), self._max_age)
 
+    def in_force(self, *, defer: bool) -> Snapshot:
+        """As `Snapshot.in_force` has it, now."""
+        return self.snapshot.in_force(self._now(), self._max_age, defer=defer)
+
     def judge(self, presented: Certificate | None) -> Verdict:
         """By the snapshot as it stands, at once."""
         return self.snapshot.judge(presented)

@@ -20,9 +20,7 @@ from mailtrust.transports.postfix.requests import Answer, Install, Reload, Reque
 
 _PATIENCE_SECONDS = 90
 _LONGEST_ANSWER_BYTES = 1 << 20
-_HINT = (
-    "see whether the helper is set up as docs/transports/postfix.md says, and its line in the system's log"
-)
+_HINT = "docs/transports/postfix-helper.md says how it is set up; its words are in the system's log"
 
 
 class Asking:

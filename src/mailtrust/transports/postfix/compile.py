@@ -25,7 +25,7 @@ Tables = Mapping[str, Rows]
 NextHops = Mapping[str, tuple[ServerName, ...]]
 """Who may answer at a next hop, by the hop exactly as the transport table has it, in lower case."""
 
-_NOBODY = ":".join(["00"] * 32)
+NOBODY = ":".join(["00"] * 32)
 """
 No key has this digest.  A row that lists nothing would be a defect of the configuration, and no row at all
 sends without looking wherever Postfix is not told to defer: this one defers everywhere.
@@ -95,7 +95,7 @@ def _digest(pin: Pin) -> str:
 def _policy(servers: Iterable[ServerName], pins: Mapping[ServerName, tuple[Pin, ...]]) -> str:
     """A next hop is looked up as one, whichever of its hosts answers: so it takes the keys of all."""
     union = sorted({pin for server in servers for pin in pins.get(server, ())})
-    return f"fingerprint match={'|'.join(map(_digest, union)) or _NOBODY}"
+    return f"fingerprint match={'|'.join(map(_digest, union)) or NOBODY}"
 
 
 def _pins_of(snapshot: Snapshot, servers: frozenset[ServerName]) -> Mapping[ServerName, tuple[Pin, ...]]:

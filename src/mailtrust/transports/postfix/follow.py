@@ -59,7 +59,7 @@ async def follow(
     whole_at = float("-inf")
     while True:
         looked_again, now = trust.looked_again, asyncio.get_running_loop().time()
-        snapshot = Snapshot() if defer_when_stale and trust.is_stale else trust.snapshot
+        snapshot = trust.in_force(defer=defer_when_stale)
         # Where nothing was ever known, what stands in the tables is better than nothing.
         if trust.snapshot.taken_at is not None:
             if now - whole_at > whole_every.total_seconds():

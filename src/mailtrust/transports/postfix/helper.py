@@ -15,6 +15,7 @@ change what the folder's path leads to.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tomllib
 from pathlib import Path
@@ -39,6 +40,8 @@ def main() -> int:
     os.environ["PATH"] = _PATH
     os.umask(0o022)
     os.chdir("/")
+    # A key passes through here: it shall not lie in a core file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         instance = _instance(sys.argv[1:])
     except MailtrustError as error:

@@ -56,7 +56,7 @@ class LmdbTable:
         One that is damaged is made anew, and then sessions that are open keep the old one.
         Raises: TransportUnavailable, with the table as it was.
         """
-        wanted = dict(sorted(_encoded(rows).items()))
+        wanted = _encoded(rows)
         with self._in_our_words():
             try:
                 return self._replaced(wanted)
@@ -178,8 +178,8 @@ class LmdbTable:
         try:
             room = 4 * sum(len(key) + len(value) + 64 for key, value in wanted.items())
             with _environment(beside, room) as environment, environment.begin(write=True) as transaction:
-                for key, value in wanted.items():
-                    transaction.put(key, value, append=True)
+                for key in sorted(wanted):
+                    transaction.put(key, wanted[key], append=True)
             beside.chmod(durable.PUBLIC)
             beside.replace(self.path)
         finally:

@@ -28,8 +28,20 @@ class Daemon:
     """Since the machine started, suspensions included, as `boot_clock` counts."""
 
     def still_runs(self) -> bool:
-        """True while this very process does; another one may have its number by now."""
-        return _daemon(self.pid) == self
+        """
+        True while this very process does; another one may have its number by now.
+
+        Where /proc shows only one's own, it is enough that there is one of that number.
+        """
+        if _stat(self.pid):
+            return _daemon(self.pid) == self
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Where mail goes next is asked of the instance's own transport tables, in one `po
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -112,5 +113,6 @@ def _run(*command: str) -> str:
 def _process(command: tuple[str, ...], given: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, input=given, capture_output=True, text=True, errors="replace", check=False,
-        timeout=_TIMEOUT_SECONDS, stdin=None if given is not None else subprocess.DEVNULL,
+        timeout=_TIMEOUT_SECONDS, env={"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"},
+        stdin=None if given is not None else subprocess.DEVNULL,
     )  # fmt: skip
