@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mailtrust.agent import rotate
-from mailtrust.agent.look import OWN, assess, look
+from mailtrust.agent.look import OWN, look
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import LOCK_FILE
 from mailtrust.certificates.slots import SLOTS_FILE
@@ -132,6 +132,9 @@ class Server:
         order, deadline = list(Phase), time.monotonic() + PATIENCE_SECONDS
         while True:
             seen = await self.standing()
+            if self._agent is None:
+                # It may have died before it put on record since when: waits are counted from there.
+                rotate.remember(self.site, await self.view(wire=True))
             if seen.phase is phase and (seen.is_counting or not counting):
                 return True
             if order.index(seen.phase) > order.index(phase):
@@ -141,15 +144,11 @@ class Server:
 
     async def killed_in(self, phase: Phase, *, counting: bool = False) -> bool:
         """
-        Kill it when *phase* is reached; and look once more, as `mailtrust check` does, so that time passes.
-
-        Waits are counted from the first look that is on record, and it may have died before its own was.
-        False where that phase was not seen, so that it runs yet.
+        Kill it when *phase* is reached; False where that phase was not seen, so that it runs yet.
         """
         if not await self.comes_to(phase, counting=counting):
             return False
         await self.kill()
-        await assess(self.site)
         return True
 
     async def killed_at_work(self) -> Phase:

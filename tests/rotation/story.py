@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from mailtrust.agent import rotate as engine
-from mailtrust.agent.look import assess
 from mailtrust.core.model.plan import Phase
 from mailtrust.core.model.sighting import Slot, View
 from tests.rotation.counted import Counted
@@ -101,7 +100,6 @@ async def _begin(one: Server) -> tuple[str, str]:
     """As `mailtrust rotate start` begins, and no more; the current certificate and the next one."""
     await one.until(knows_next(one))
     await one.kill()
-    await assess(one.site)
     view = await one.view()
     await engine.begin(one.site, "start")
     return _held(one, view, Slot.CURRENT), _held(one, view, Slot.NEXT)
