@@ -291,12 +291,13 @@ def made(
     chain: str,
     name: str = "mx1.example.test",
     trusting: bool = False,
+    inner: int | None = None,
     main: Mapping[str, str] | None = None,
     master: str = "",
     routes: Mapping[str, str] | None = None,
 ) -> Postfix:
     """One that does not run yet, and need not; the rest is as in `started`."""
-    one = Postfix(where, name)
+    one = Postfix(where, name) if inner is None else Postfix(where, name, inner=inner)
     more = (_TRUSTING if trusting else "") + master
     one.make(chain=chain, main=main or {}, master=_MASTER + more, routes=routes or {})
     return one
@@ -309,6 +310,7 @@ def started(
     chain: str,
     name: str = "mx1.example.test",
     trusting: bool = False,
+    inner: int | None = None,
     main: Mapping[str, str] | None = None,
     master: str = "",
     routes: Mapping[str, str] | None = None,
@@ -317,11 +319,14 @@ def started(
     """
     One that answers; stopped in the end.
 
-    *chain* is its key and certificate (PEM).  *main* has more settings for main.cf, *master* more lines for
+    *chain* is its key and certificate (PEM).  *inner* is the port of the listener of direct trust, where
+    others have to know it beforehand.  *main* has more settings for main.cf, *master* more lines for
     master.cf, in which ``{folder}``, ``{tables}``, ``{port}`` and ``{inner}`` stand for its own.  *tables*
     are written by postmap before it starts: ``{"relay_clientcerts": {}, "tls_policy": {}}``.
     """
-    one = made(where, chain=chain, name=name, trusting=trusting, main=main, master=master, routes=routes)
+    one = made(
+        where, chain=chain, name=name, trusting=trusting, inner=inner, main=main, master=master, routes=routes
+    )
     for table, rows in (tables or {}).items():
         by_postmap(one, table, rows)
     try:

@@ -51,6 +51,19 @@ async def test_nothing_arrives_before_its_time(replicas: tuple[SqliteReplica, ..
     assert [await values(one) for one in replicas] == [1, 1, 1]
 
 
+async def test_one_replica_may_be_later_than_the_others(replicas: tuple[SqliteReplica, ...]) -> None:
+    links = Links(replicas, timedelta(0))
+    links.lags[replicas[2].url] = LAG
+    await replicas[0].publish(HUB1, LEAF.der, NOON)
+
+    await links.step(NOON)
+    early = [await values(one) for one in replicas]
+    await links.step(NOON + LAG)
+
+    assert early == [1, 1, 0]
+    assert [await values(one) for one in replicas] == [1, 1, 1]
+
+
 async def test_a_withdrawal_travels_too(replicas: tuple[SqliteReplica, ...]) -> None:
     links = Links(replicas, timedelta(0))
     await replicas[0].publish(HUB1, LEAF.der, NOON)

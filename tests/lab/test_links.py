@@ -109,6 +109,24 @@ async def test_what_is_told_comes_late_and_in_order(world: World) -> None:
     assert clock() - began >= LAG.total_seconds()
 
 
+async def test_one_replica_may_be_later_than_the_others(world: World) -> None:
+    late = await world.links.open("dc3", "dc1", world.source_port)
+    usual = await world.links.open("dc2", "dc1", world.source_port)
+    world.links.lags["dc3"] = LAG
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    slow, source = await world.sign_in(late)
+    await source.say(b"one.")
+    quick, source = await world.sign_in(usual)
+    await source.say(b"one.")
+
+    assert await quick.hears(b"one.")
+    quick_at = clock()
+    assert await slow.hears(b"one.")
+    assert quick_at < clock()
+    assert clock() - began >= LAG.total_seconds()
+
+
 async def test_what_is_told_later_is_under_way_beside_what_was_told_before(world: World) -> None:
     """Else a replica that hears much would fall behind more and more."""
     port = await world.links.open("dc2", "dc1", world.source_port)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from queue import Full, Queue
 
 from mailtrust import clock
@@ -19,19 +20,19 @@ from mailtrust.config import Config
 from mailtrust.errors import BadConfiguration, StoreUnavailable
 from mailtrust.transports.base import Raised
 from mailtrust.transports.hub import Hub
-from mailtrust.transports.hub.settings import HubSettings, Mode, OnStale, RetrySchedule
+from mailtrust.transports.hub.settings import HubSettings, Mode, OnStale, RelayLimits, RetrySchedule
 
 _MOST_UNWRITTEN = 1000
 
 
-def hub_of(site: Site, *, retry: RetrySchedule | None = None) -> Hub:
+def hub_of(site: Site, *, retry: RetrySchedule | None = None, relay: RelayLimits | None = None) -> Hub:
     """
     The hub that the site's configuration describes, not started yet.
 
     Raises: BadConfiguration where it has nothing to listen on.
     """
     return Hub(
-        hub_settings(site.config, retry or RetrySchedule()),
+        replace(hub_settings(site.config, retry or RetrySchedule()), relay=relay or RelayLimits()),
         home=site.directory.home,
         stand_ins=tuple(one for one in site.directory.replicas if one is not site.directory.home),
         credential=site.store.credential,

@@ -29,17 +29,29 @@ class Delivered:
     """How many of them were new there; never 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """What was seen at one replica, and has not reached another one yet."""
+
+    taken_at: datetime
+    source: str
+    target: SqliteReplica
+    contents: Contents
+
+
 class Links:
     """Brings what one replica holds to every other, no earlier than *lag* after it was seen there."""
 
     def __init__(self, replicas: tuple[SqliteReplica, ...], lag: timedelta) -> None:
         self.lag = lag
+        self.lags: dict[str, timedelta] = {}
+        """By URL, replicas whose links lag otherwise, in both directions."""
         self.cut: set[str] = set()
         """URLs of replicas that neither give nor take."""
         self.unreachable: dict[str, str] = {}
         """By URL, why a replica could not be read or written in the last round."""
         self._replicas = replicas
-        self._under_way: deque[tuple[datetime, str, Contents]] = deque()
+        self._under_way: deque[_UnderWay] = deque()
         self._sent: dict[str, Contents] = {}
 
     async def run(self) -> None:
@@ -54,17 +66,17 @@ class Links:
         for source in self._replicas:
             if source.url not in self.cut:
                 await self._take(source, now)
-        held = deque[tuple[datetime, str, Contents]]()
+        held = deque[_UnderWay]()
         delivered: list[Delivered] = []
         while self._under_way:
-            taken_at, source_url, contents = self._under_way.popleft()
+            one = self._under_way.popleft()
             # What is under way when a link is cut is lost; healing sends everything again.
-            if source_url in self.cut:
+            if {one.source, one.target.url} & self.cut:
                 continue
-            if now - taken_at < self.lag:
-                held.append((taken_at, source_url, contents))
+            if now - one.taken_at < self._lag_between(one.source, one.target.url):
+                held.append(one)
             else:
-                delivered += await self._deliver(source_url, contents)
+                delivered += await self._deliver(one)
         self._under_way = held
         return tuple(delivered)
 
@@ -81,20 +93,18 @@ class Links:
             return
         if contents != self._sent.get(source.url):
             self._sent[source.url] = contents
-            self._under_way.append((now, source.url, contents))
+            targets = (one for one in self._replicas if one is not source)
+            self._under_way += (_UnderWay(now, source.url, one, contents) for one in targets)
 
-    async def _deliver(self, source_url: str, contents: Contents) -> list[Delivered]:
-        delivered = []
-        for target in self._replicas:
-            if target.url == source_url or target.url in self.cut:
-                continue
-            try:
-                rows = await target.merge(contents)
-            except DirectoryUnavailable as error:
-                # Offered again as soon as it can be read.
-                self._sent.pop(source_url, None)
-                self.unreachable.setdefault(target.url, error.message)
-                continue
-            if rows:
-                delivered.append(Delivered(source_url, target.url, rows))
-        return delivered
+    async def _deliver(self, one: _UnderWay) -> list[Delivered]:
+        try:
+            rows = await one.target.merge(one.contents)
+        except DirectoryUnavailable as error:
+            # Offered again as soon as it can be read.
+            self._sent.pop(one.source, None)
+            self.unreachable.setdefault(one.target.url, error.message)
+            return []
+        return [Delivered(one.source, one.target.url, rows)] if rows else []
+
+    def _lag_between(self, *urls: str) -> timedelta:
+        return max((self.lags[url] for url in urls if url in self.lags), default=self.lag)

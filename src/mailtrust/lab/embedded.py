@@ -43,6 +43,10 @@ class EmbeddedReplicas:
         """``dc1``."""
         return _file(url).stem
 
+    def delay(self, url: str, lag: timedelta) -> None:
+        """By its links."""
+        self.links.lags[url] = lag
+
     def settings(self, server: ServerName) -> Mapping[str, str]:  # noqa: ARG002  # nobody signs in to a file
         """None."""
         return {}

@@ -34,6 +34,8 @@ class SlowLinks:
     def __init__(self) -> None:
         self.lag = timedelta(0)
         """How long what a server tells is under way, from now on."""
+        self.lags: dict[str, timedelta] = {}
+        """By name, replicas whose links lag otherwise, in both directions."""
         self._links: list[_Link] = []
         self._cut: set[str] = set()
         self._is_closed = False
@@ -88,7 +90,9 @@ class SlowLinks:
             ends.append(asked)
             under_way = asyncio.Queue[tuple[float, bytes]]()
             await _until_one_ends(
-                _pass_on(asks, asked), _hear(tells, answers, under_way), self._deliver(under_way, answers)
+                _pass_on(asks, asked),
+                _hear(tells, answers, under_way),
+                self._deliver(link, under_way, answers),
             )
         except OSError:
             # Nobody is there; whoever copies comes again.
@@ -100,14 +104,18 @@ class SlowLinks:
             await asyncio.sleep(0)
 
     async def _deliver(
-        self, under_way: asyncio.Queue[tuple[float, bytes]], target: asyncio.StreamWriter
+        self, link: _Link, under_way: asyncio.Queue[tuple[float, bytes]], target: asyncio.StreamWriter
     ) -> None:
         clock = asyncio.get_running_loop().time
         while True:
             told_at, data = await under_way.get()
-            await asyncio.sleep(max(0.0, told_at + self.lag.total_seconds() - clock()))
+            await asyncio.sleep(max(0.0, told_at + self._lag_of(link).total_seconds() - clock()))
             target.write(data)
             await target.drain()
+
+    def _lag_of(self, link: _Link) -> timedelta:
+        ends = (link.reader, link.source)
+        return max((self.lags[name] for name in ends if name in self.lags), default=self.lag)
 
 
 async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

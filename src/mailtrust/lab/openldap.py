@@ -72,6 +72,10 @@ class OpenLdapReplicas:
         """Its port, by which every screen calls a directory server on this machine."""
         return _name(self._servers[url])
 
+    def delay(self, url: str, lag: timedelta) -> None:
+        """By its links."""
+        self._links.lags[self.name(url)] = lag
+
     def settings(self, server: ServerName) -> Mapping[str, str]:
         """Where its entry stands, and the password of its own account."""
         return {

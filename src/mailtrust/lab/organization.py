@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,8 +29,10 @@ from mailtrust.lab.member import Member
 from mailtrust.lab.openldap import open_openldap
 from mailtrust.lab.ports import LOOPBACK, free_ports
 from mailtrust.lab.replicas import Replicas
-from mailtrust.transports.hub.settings import RetrySchedule
+from mailtrust.transports.hub.settings import RelayLimits, RetrySchedule
 
+Lengths = Mapping[str, Mapping[str, timedelta]]
+"""Times by the table and the key of a configuration: ``{"policy": {"spread": …}}``."""
 DIRECTORIES = ("embedded", "openldap")
 """What the directory may be made of."""
 
@@ -49,6 +51,8 @@ class Organization:
     members: tuple[Member, ...]
     replicas: Replicas
     mail: MailFlow
+    relay: RelayLimits = field(default_factory=RelayLimits)
+    """How the hubs behave as clients, from their next start on."""
 
     async def cut_all(self) -> None:
         """Cut every link."""
@@ -104,18 +108,26 @@ class Organization:
     async def restart(self, member: Member) -> None:
         """Start a server, after stopping it if it runs."""
         await self.stop_server(member)
-        hub = hub_of(member.site, retry=_RETRY)
+        hub = hub_of(member.site, retry=_RETRY, relay=self.relay)
         await hub.start()
         member.hub = hub
 
 
 @asynccontextmanager
 async def open_organization(
-    folder: Path, directory: str, *, servers: int, replicas: int, lag: timedelta, latency: timedelta
+    folder: Path,
+    directory: str,
+    *,
+    servers: int,
+    replicas: int,
+    lag: timedelta,
+    latency: timedelta,
+    lengths: Lengths | None = None,
 ) -> AsyncIterator[Organization]:
     """
     A running organization in which every server is enabled and everything agrees; stopped at the end.
-    *folder* is absolute, and there; *directory* is one of DIRECTORIES.
+    *folder* is absolute, and there; *directory* is one of DIRECTORIES.  *lengths* stand in everybody's
+    configuration besides, by their table and key.
 
     Raises: BadInput, StoreUnavailable, DirectoryUnavailable, TransportUnavailable.
     """
@@ -127,7 +139,8 @@ async def open_organization(
             for place, (name, port) in enumerate(zip(names, free_ports(servers), strict=True))
         )
         for member in members:
-            (folder / member.config_name).write_text(_configuration(folder, member, members, opened, latency))
+            written = _configuration(folder, member, members, opened, latency, lengths or {})
+            (folder / member.config_name).write_text(written)
             config = load(folder / member.config_name, {}, default_name=socket.getfqdn)
             member.site = await stack.enter_async_context(open_site(config))
         organization = Organization(folder, lag, latency, members, opened, MailFlow(members))
@@ -184,10 +197,19 @@ async def _agree(site: Site) -> bool:
 
 
 def _configuration(
-    folder: Path, member: Member, members: tuple[Member, ...], replicas: Replicas, latency: timedelta
+    folder: Path,
+    member: Member,
+    members: tuple[Member, ...],
+    replicas: Replicas,
+    latency: timedelta,
+    lengths: Lengths,
 ) -> str:
     urls = ", ".join(f'"{url}"' for url in replicas.urls)
     settings = "".join(f'{key} = "{value}"\n' for key, value in replicas.settings(member.name).items())
+    more = {
+        table: "".join(f'{key} = "{write_duration(length)}"\n' for key, length in keys.items())
+        for table, keys in lengths.items()
+    }
     routes = "\n".join(f'"{one.name}" = "{LOOPBACK}:{one.port}"' for one in members if one is not member)
     return f"""\
 # {member.name}, a server of the lab.
@@ -204,7 +226,7 @@ latency = "{write_duration(latency)}"
 {settings}
 [policy]
 probe_timeout = "3s"
-
+{more.pop("policy", "")}
 [transport]
 kind = "hub"
 mode = "enforce"
@@ -212,4 +234,4 @@ local_domains = ["{member.name}"]
 
 [transport.routes]
 {routes}
-"""
+""" + "".join(f"\n[{table}]\n{keys}" for table, keys in more.items())

@@ -34,6 +34,9 @@ class Replicas(Protocol):
     def name(self, url: str) -> str:
         """What a hand in another terminal calls it."""
 
+    def delay(self, url: str, lag: timedelta) -> None:
+        """Let what is under way to one replica, and from it, be under way so long instead of `lag`."""
+
     def settings(self, server: ServerName) -> Mapping[str, str]:
         """More of that server's table ``directory``: how it signs in."""
 
