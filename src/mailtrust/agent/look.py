@@ -19,7 +19,7 @@ from mailtrust.core.events.catalog import KEY_SHARED
 from mailtrust.core.model.event import Diagnosis, Finding
 from mailtrust.core.model.plan import Plan
 from mailtrust.core.model.server import Endpoint, ServerName
-from mailtrust.core.model.sighting import ReplicaSighting, SnapshotSighting, View, WireSighting
+from mailtrust.core.model.sighting import ReplicaSighting, Sighting, SnapshotSighting, View, WireSighting
 from mailtrust.core.model.trust import Snapshot
 from mailtrust.core.policy import Policy
 from mailtrust.core.succession import asked
@@ -203,15 +203,17 @@ def _record(
     alone: bool,
 ) -> tuple[str, ...]:
     try:
-        site.journal.record_seen(_places(view, servers), now)
+        site.journal.record_seen(places(view, servers), now)
         site.journal.record_diagnosis(diagnosis, servers, now, unjudged=_OF_OTHERS if alone else ())
     except StoreUnavailable as error:
         return (error.message,)
     return ()
 
 
-def _places(view: View, servers: Collection[ServerName]) -> list[ReplicaSighting | WireSighting]:
-    places: list[ReplicaSighting | WireSighting] = []
+def places(view: View, servers: Collection[ServerName]) -> list[Sighting]:
+    """The looks at whatever holds a copy: what a journal remembers the time of."""
+    found: list[Sighting] = []
     for server in servers:
-        places += (*view.replicas(server), *view.wires(server))
-    return places
+        store = view.store(server)
+        found += (*view.replicas(server), *view.wires(server), *([store] if store is not None else []))
+    return found

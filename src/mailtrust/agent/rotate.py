@@ -19,14 +19,14 @@ from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.journal_rows import Entry
 from mailtrust.agent.journal_rows import planned as entry_of_plan
-from mailtrust.agent.look import ALONE, OWN, look
+from mailtrust.agent.look import ALONE, OWN, look, places
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
 from mailtrust.core import succession
 from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Rehearse, Rotation
-from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, Sighting, View
+from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, View
 from mailtrust.core.model.trust import KEPT_WHERE_NOTHING_IS_TOLD
 from mailtrust.core.rotation import checklist, plan
 from mailtrust.core.succession import Course, course, pace_of
@@ -145,9 +145,7 @@ def remember(site: Site, view: View) -> None:
     """
     Since when everything of ours is where it is: waits are counted from there.  Raises: StoreUnavailable.
     """
-    store, server = view.store(site.server), site.server
-    looks: list[Sighting] = [*view.replicas(server), *view.wires(server)]
-    site.journal.record_seen(looks if store is None else [*looks, store], clock.now())
+    site.journal.record_seen(places(view, (site.server,)), clock.now())
 
 
 async def begin(site: Site, why: str) -> Intent:
