@@ -54,6 +54,20 @@ def test_a_rotation_goes_to_its_end_and_a_new_successor_stands_ready(ready: tupl
     assert f"it presents {short(successor)}; its next rotation is due" in status
 
 
+def test_whoever_stays_for_a_rotation_goes_on_with_what_somebody_else_began(
+    ready: tuple[Desk, str, str],
+) -> None:
+    desk, current, successor = ready
+    desk.configure(policy=QUICK.replace('settle = "1s"', 'settle = "2h"'))
+    desk.type("rotate", "start", "--wait", "--timeout", "3s", "--yes")
+    desk.configure(policy=QUICK)
+
+    joined = desk.type("rotate", "start", "--wait", "--timeout", "6s", "--yes")
+
+    assert f"withdraw {short(current)}" in joined.out
+    assert desk.slots()[successor] == "current"
+
+
 def test_the_checklist_ticks_and_says_what_it_waits_for(ready: tuple[Desk, str, str]) -> None:
     desk, current, successor = ready
     desk.configure(policy=QUICK.replace('spread = "1s"', 'spread = "2h"'))

@@ -186,7 +186,8 @@ def aim(site: Site, view: View, why: str) -> Rotation:
     if why == "start" and under_way is not None:
         raise Refused(
             f"a rotation to {short(under_way.rotation.new)} is under way",
-            hint="mailtrust rotate status shows what it waits for; mailtrust rotate undo turns it round",
+            hint="mailtrust rotate status shows what it waits for; mailtrust rotate start --wait goes on with"
+            " it; mailtrust rotate undo turns it round",
         )
     found = succession.start(site.server, view)
     if found is None and under_way is not None and why == "now":

@@ -244,21 +244,26 @@ def _begin(
     async def run() -> int:
         async with open_site(here.config(), looking_only=True) as site:
             view, _ = await look(site, OWN)
-            rotation = rotate.aim(site, view, why)
+            under_way = view.history.intent
+            # Whoever stays for it goes on with what was begun, also by somebody who was killed.
+            goes_on = why == "start" and bool(patience) and under_way is not None
+            rotation = under_way.rotation if under_way and goes_on else rotate.aim(site, view, why)
             if dry_run:
                 foretell(*_foretold(site, view, rotation, why), json_output=json_output)
                 return 0
             gone = ", ".join(sorted(map(short, rotation.old)))
             confirm(f"Present {short(rotation.new)}, and withdraw {gone} once that has settled?", yes=yes)
             site.journal.read_only = False
-            await rotate.begin(site, why)
+            if not goes_on:
+                await rotate.begin(site, why)
             tell = None if json_output else _Ticker().tell
             stepped = await rotate.run(
                 site, hands(site), until=Phase.DONE, deadline_after=patience, watch=tell
             )
             _show(site, stepped.view, json_output=json_output)
             if not stepped.ended and not json_output:
-                say("the agent goes on with it; where none runs: mailtrust agent --once, from time to time")
+                again = here.command("rotate", "start", "--wait")
+                say(f"the agent goes on with it; where none runs: {again}")
             return int(bool(patience) and not stepped.ended)
 
     raise typer.Exit(asyncio.run(run()))
