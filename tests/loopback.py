@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import socket
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 20.0
 
 _GIVEN: set[int] = set()
-# Test processes run beside each other, and a hub that is started anew leaves its port for a moment.
-# A directory server takes two, and its tests start a hundred.
-_FIRST = 21000 + os.getpid() % 25 * 400
-_OURS = range(_FIRST, _FIRST + 400)
+_FIRST, _LAST = 21000, 32000
+# Test processes run beside each other, and take their ports in the same moment; a hub that is started anew
+# leaves its own for a moment.  So each port belongs to the process that holds the lock of that byte of this
+# file.
+_LOCKS = Path(tempfile.gettempdir()) / f"mailtrust-test-ports-{os.getuid()}"
 
 
 def free_port(host: str = LOOPBACK) -> int:
     """One that nobody else is given, below those that the kernel hands out for connections."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in chain(_OURS, range(21000, 32000)):
+    start = _FIRST + os.getpid() * 97 % (_LAST - _FIRST)
+    for port in chain(range(start, _LAST), range(_FIRST, start)):
+        if port in _GIVEN or not _is_ours(port):
+            continue
         with socket.socket(family) as one:
             try:
                 one.bind((host, port))
             except OSError:
                 continue
-        if port not in _GIVEN:
-            _GIVEN.add(port)
-            return port
+        _GIVEN.add(port)
+        return port
     raise AssertionError("no port is free")
+
+
+@cache
+def _locks() -> int:
+    return os.open(_LOCKS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _is_ours(port: int) -> bool:
+    try:
+        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
 
 
 async def eventually(holds: Callable[[], object], what: str = "") -> None:

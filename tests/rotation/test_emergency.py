@@ -21,7 +21,7 @@ SECOND = timedelta(seconds=1)
 PACE = Pace(lag=3 * SECOND, snapshot_max_age=3 * SECOND, settle=SECOND, latency=5 * SECOND)
 SOON_SECONDS = 60
 """That it came to an end at all: how long it takes on a busy machine is no matter of right or wrong."""
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("rotation")]
 
 
 def check(now: Now, compromised: Compromised) -> None:
@@ -41,7 +41,6 @@ async def test_hubs_present_the_next_key_at_once_and_refuse_a_stolen_one_in_time
     check(now, compromised)
 
 
-@pytest.mark.xdist_group("slapd")
 @pytest.mark.skipif(os.geteuid() != 0, reason="Postfix's master starts as root only")
 @needs("postconf", "/usr/lib/postfix/postfix-lmdb.so", "slapd", "slapadd")
 async def test_postfix_presents_the_next_key_at_once_and_refuses_a_stolen_one_in_time() -> None:

@@ -18,6 +18,7 @@ AT_LEAST = 20_000
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.xdist_group("rotation")
 async def test_every_server_rotates_under_load_and_no_message_is_turned_away(tmp_path: Path) -> None:
     async with hubs(tmp_path, PACE, messages_per_session=10) as organization:
         told = await rotate_hubs(organization, a_second=A_SECOND, at_least=AT_LEAST)

@@ -12,7 +12,7 @@ from tests.rotation.pace import Pace
 from tests.rotation.postfixes import postfixes, rotate_postfixes
 from tests.rotation.story import PHASES
 
-pytestmark = [*postfix.MARKS, needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = [*postfix.MARKS, needs("slapd", "slapadd"), pytest.mark.xdist_group("rotation")]
 SECOND = timedelta(seconds=1)
 PACE = Pace(lag=5 * SECOND, snapshot_max_age=3 * SECOND, settle=4 * SECOND, latency=2 * SECOND)
 A_SECOND = 100
