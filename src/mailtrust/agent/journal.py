@@ -143,16 +143,19 @@ class Journal:
     def record_seen(self, sightings: Iterable[Sighting], now: datetime) -> None:
         """
         Remember when a certificate was first seen at an endpoint or replica, or as the current one of a
-        store, and since when every look finds it there.  Raises:  StoreUnavailable.
+        store, and since when every look finds it there.  Raises: StoreUnavailable.
         """
         looks = [
             look for look in sightings if not isinstance(look, _WITHOUT_COPIES) and look.found is not None
         ]
         seen = {key for look in looks for key in _shown(look)}
         looked_at = {(look.server, look.place) for look in looks}
-        before = self._known(lambda db: rotations.since(db, None), empty=_NOTHING_SINCE).keys()
+        servers = {look.server for look in looks}
+        # An agent looks at its own server every half minute, and the journal may know thousands.
+        server = servers.pop() if len(servers) == 1 else None
+        before = self._known(lambda db: rotations.since(db, server), empty=_NOTHING_SINCE).keys()
         gone = {one for one in before - seen if one[:2] in looked_at}
-        new = seen - self._known(rows.all_seen, empty=_NOTHING_SEEN)
+        new = seen - self._known(lambda db: rows.all_seen(db, server), empty=_NOTHING_SEEN)
         begun = seen - before
         if self.read_only or not (new or gone or begun):
             return

@@ -175,9 +175,10 @@ def history(db: sqlite3.Connection, server: ServerName | None) -> History:
     )
 
 
-def all_seen(db: sqlite3.Connection) -> AbstractSet[SeenAt]:
-    """Everything that was ever seen anywhere."""
-    return frozenset(db.execute("SELECT server, place, fingerprint FROM seen"))
+def all_seen(db: sqlite3.Connection, server: ServerName | None) -> AbstractSet[SeenAt]:
+    """Everything that was ever seen of *server*, or of anybody."""
+    clause, values = ("WHERE server = ?", (server,)) if server is not None else ("", ())
+    return frozenset(db.execute(f"SELECT server, place, fingerprint FROM seen {clause}", values))  # noqa: S608
 
 
 def last_act(db: sqlite3.Connection, server: ServerName) -> int:

@@ -84,8 +84,7 @@ async def enrol(site: Site) -> tuple[Action, ...]:
 
 
 def _made_since(view: View, site: Site, begun: Act | None) -> Iterator[Installed]:
-    store = view.store(site.server)
-    for one in reversed((store.found if store else None) or ()):
+    for one in reversed(view.installed(site.server)):
         if begun is not None and one.arrived_at >= begun.done_at and one.has_key and one.slot is Slot.NONE:
             yield one
 

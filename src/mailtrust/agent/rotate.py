@@ -57,11 +57,6 @@ class Stepped:
     """True where a rotation that somebody asked for has come to its end."""
     view: View = field(default_factory=View, repr=False)
 
-    @property
-    def is_waiting(self) -> bool:
-        """True where nothing could be done, and something is still to come."""
-        return self.course is not None and not self.done and not self.ended
-
 
 async def step(site: Site, hands: Hands) -> Stepped:
     """
@@ -155,7 +150,7 @@ async def begin(site: Site, why: str) -> Intent:
     Raises: Refused where there is nothing to rotate to; StoreUnavailable.
     """
     async with writing(site.store.folder, f"rotate {why}", clock.now()):
-        view, _ = await look(site, OWN, wire=False)
+        view, _ = await look(site, ALONE, wire=False)
         rotation = aim(site, view, why)
         intent = Intent(rotation, why, clock.now())
         site.journal.begin(intent)
@@ -208,15 +203,13 @@ async def compromise(site: Site, hands: Hands) -> tuple[Intent, Stepped]:
     Raises: Refused, DirectoryUnavailable, StoreUnavailable.
     """
     async with writing(site.store.folder, "rotate compromised", clock.now()):
-        view, _ = await look(site, OWN, wire=False)
+        view, _ = await look(site, ALONE, wire=False)
         made = await act.install(site)
         rotation = succession.compromised(site.server, view, made.certificate.fingerprint)
         intent = Intent(rotation, "compromised", clock.now())
         site.journal.begin(intent)
-        published = {
-            one.certificate.fingerprint for look in view.replicas(site.server) for one in look.found or ()
-        }
-        for leaf in sorted(rotation.old - published - view.withdrawals(site.server).keys()):
+        known_of = succession.published(site.server, view) | view.withdrawals(site.server).keys()
+        for leaf in sorted(rotation.old - known_of):
             # What was never published is not to be enabled by mistake either.
             site.journal.record_act(Act("withdraw", site.server, leaf, clock.now()))
     stepped = await run(site, hands, until=Phase.FADE)
@@ -245,7 +238,7 @@ async def switch(site: Site, hands: Hands, *, force: bool = False, patience: tim
     Raises: as `step`.
     """
     async with writing(site.store.folder, "rotate now", clock.now()):
-        view, _ = await look(site, OWN)
+        view, _ = await look(site, ALONE)
         intent = view.history.intent
         if intent is None:
             return Switched(view)
@@ -256,7 +249,7 @@ async def switch(site: Site, hands: Hands, *, force: bool = False, patience: tim
             await perform(site, hands, Present(site.server, intent.rotation.new))
     deadline = clock.now() + patience
     while True:
-        view, _ = await look(site, OWN)
+        view, _ = await look(site, ALONE)
         current = view.current(site.server)
         pin = current.certificate.pin if current else None
         old = tuple(
@@ -265,6 +258,7 @@ async def switch(site: Site, hands: Hands, *, force: bool = False, patience: tim
         if not old or clock.now() >= deadline:
             remember(site, view)
             return Switched(view, old)
+        await asyncio.sleep(LOOK_AGAIN_AFTER.total_seconds())
 
 
 def known(site: Site, view: View) -> tuple[Fingerprint, ...]:
@@ -320,16 +314,15 @@ def bound(site: Site, view: View) -> tuple[timedelta, tuple[Said, ...]]:
     as its snapshot may be old.  Where a replica tells nothing of withdrawals a reader waits.
     """
     policy = site.policy
-    links = [look.latencies.values() for look in view.replicas(site.server)]
-    latency = max([policy.latency, *(one for found in links for one in found)])
     looks = view.replicas(site.server)
+    latency = max([policy.latency, *(length for one in looks for length in one.latencies.values())])
     caveats = [
         Said("bound.replica-unread", {"place": one.place, "why": one.why})
         for one in looks
         if one.found is None
     ]
-    within, remembered = latency + policy.snapshot_max_age, site.directory.primary.remembers_withdrawals
-    if not remembered:
+    within = latency + policy.snapshot_max_age
+    if not site.directory.primary.remembers_withdrawals:
         caveats.append(Said("bound.went-back"))
         if any(one.found is not None and not one.seen for one in looks):
             within += KEPT_WHERE_NOTHING_IS_TOLD

@@ -143,7 +143,7 @@ def _places(view: View, server: ServerName) -> tuple[_Place, ...]:
 
 def _rows(view: View, server: ServerName, now: datetime | None) -> list[_Row]:
     store = view.store(server)
-    held = sorted((store.found if store else None) or (), key=lambda one: one.arrived_at, reverse=True)
+    held = sorted(view.installed(server), key=lambda one: one.arrived_at, reverse=True)
     held.sort(key=lambda one: _SLOTS[one.slot])
     rows = {
         one.certificate.fingerprint: _certificate_row(one.slot.value, one.certificate, now) for one in held
@@ -187,8 +187,7 @@ def _below(
 
 
 def _notes(view: View, server: ServerName) -> Iterator[Text]:
-    store = view.store(server)
-    leaves = {one.certificate.fingerprint: one.certificate for one in (store.found if store else None) or ()}
+    leaves = {one.certificate.fingerprint: one.certificate for one in view.installed(server)}
     leaves.update(
         {leaf.fingerprint: leaf for leaf in _elsewhere(view, server) if leaf.fingerprint not in leaves}
     )
@@ -198,7 +197,7 @@ def _notes(view: View, server: ServerName) -> Iterator[Text]:
         if twin is not leaf:
             names = f"{short(leaf.fingerprint)} and {short(twin.fingerprint)}"
             yield Text(f"  {names}: same key, so that peers notice no difference", "dim")
-    for one in (store.found if store else None) or ():
+    for one in view.installed(server):
         if not one.has_key:
             yield Text(f"  {short(one.certificate.fingerprint)}: its key is not in the store", "yellow")
     gone = view.withdrawals(server)
@@ -270,8 +269,7 @@ def _letters(place: int) -> str:
 
 def _leading(view: View, server: ServerName) -> tuple[Certificate | None, str]:
     """The certificate to speak of in one line, and how many more there are: current, presented, newest."""
-    store = view.store(server)
-    current = [one.certificate for one in (store.found if store else None) or () if one.slot is Slot.CURRENT]
+    current = [one.certificate for one in view.installed(server) if one.slot is Slot.CURRENT]
     found = dict.fromkeys((*current, *_elsewhere(view, server)))
     more = f" +{len(found) - 1}" if len(found) > 1 else ""
     return next(iter(found), None), more

@@ -57,8 +57,7 @@ def _certificate(site: Site, view: View, reference: str | None) -> Certificate:
     """The one named; else the one of a rotation under way; else the standing successor."""
     if reference is not None:
         return site.store.find(reference).certificate
-    store = view.store(site.server)
-    held = (store.found if store else None) or ()
+    held = view.installed(site.server)
     intent, rotation = view.history.intent, pending(site.server, view)
     wanted = [one.new for one in (intent.rotation if intent else None, rotation) if one is not None]
     current = view.current(site.server)

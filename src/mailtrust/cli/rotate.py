@@ -9,9 +9,10 @@ import typer
 from mailtrust import clock
 from mailtrust.agent import rotate
 from mailtrust.agent.hands import hands
-from mailtrust.agent.look import OWN, look
+from mailtrust.agent.look import ALONE, look
 from mailtrust.agent.rotate import Stepped
 from mailtrust.agent.site import Site, open_site
+from mailtrust.cli.fix import describe_action
 from mailtrust.cli.frame import (
     DryRunOption,
     JsonOption,
@@ -25,7 +26,7 @@ from mailtrust.cli.frame import (
 )
 from mailtrust.cli.output import emit, foretell, say, warn
 from mailtrust.cli.program import application
-from mailtrust.cli.rotate_page import checklist_page, report, told
+from mailtrust.cli.rotate_page import checklist_page, report
 from mailtrust.config import duration, write_duration
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import when
@@ -56,7 +57,7 @@ def status(context: typer.Context, *, json_output: JsonOption = False) -> None:
 
     async def run() -> None:
         async with open_site(here.config(), looking_only=True) as site:
-            view, _ = await look(site, OWN)
+            view, _ = await look(site, ALONE)
             _show(site, view, json_output=json_output)
 
     asyncio.run(run())
@@ -150,7 +151,7 @@ def now(
     async def run() -> int:
         async with open_site(here.config(), looking_only=True) as site:
             began = clock.now()
-            view, _ = await look(site, OWN)
+            view, _ = await look(site, ALONE)
             site.journal.read_only = dry_run
             rotate.remember(site, view)
             rotation = rotate.aim(site, view, "now")
@@ -202,7 +203,7 @@ def compromised(
 
     async def run() -> int:
         async with open_site(here.config(), looking_only=True) as site:
-            view, _ = await look(site, OWN)
+            view, _ = await look(site, ALONE)
             within, caveats = rotate.bound(site, view)
             lines = (
                 f"make a new key for {site.server}, publish it and present it at once",
@@ -243,7 +244,7 @@ def _begin(
 ) -> None:
     async def run() -> int:
         async with open_site(here.config(), looking_only=True) as site:
-            view, _ = await look(site, OWN)
+            view, _ = await look(site, ALONE)
             under_way = view.history.intent
             # Whoever stays for it goes on with what was begun, also by somebody who was killed.
             goes_on = why == "start" and bool(patience) and under_way is not None
@@ -256,7 +257,7 @@ def _begin(
             site.journal.read_only = False
             if not goes_on:
                 await rotate.begin(site, why)
-            tell = None if json_output else _Ticker().tell
+            tell = None if json_output else _tell
             stepped = await rotate.run(
                 site, hands(site), until=Phase.DONE, deadline_after=patience, watch=tell
             )
@@ -269,12 +270,9 @@ def _begin(
     raise typer.Exit(asyncio.run(run()))
 
 
-class _Ticker:
-    """Says what was done, as it is done."""
-
-    def tell(self, stepped: Stepped) -> None:
-        for action in stepped.done:
-            say(f"{clock.now():%H:%M:%SZ}  {told(action)}")
+def _tell(stepped: Stepped) -> None:
+    for action in stepped.done:
+        say(f"{clock.now():%H:%M:%SZ}  {describe_action(action)}")
 
 
 def _show(site: Site, view: View, *, json_output: bool) -> None:

@@ -12,9 +12,9 @@ from mailtrust.cli.output import say
 from mailtrust.cli.render import place_name
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import when
-from mailtrust.core.model.plan import Action, Phase, Plan
-from mailtrust.core.model.sighting import View
-from mailtrust.core.succession import due_at
+from mailtrust.core.model.plan import Phase, Plan
+from mailtrust.core.model.sighting import Dead, View
+from mailtrust.core.succession import Course, due_at
 from mailtrust.texts import Texts
 
 ROTATION_SCHEMA = "mailtrust.rotation/1"
@@ -24,7 +24,7 @@ def checklist_page(site: Site, view: View, shelf: Texts) -> None:
     """
     What is under way, line by line: what is ticked, and what stands in the way of the first that is not.
     """
-    ticks, found = lines(site, view)
+    ticks, found = _lines(site, view)
     current = view.current(site.server)
     if found is None or found.is_done:
         say(f"{site.server} has nothing under way")
@@ -39,26 +39,20 @@ def checklist_page(site: Site, view: View, shelf: Texts) -> None:
     )
     if not ticks:
         say(f"  [ ] {found.plan.phase}")
-    passed = True
-    for line in _merged(ticks):
-        passed = passed and not line.obstacles
-        say(f"  [{'x' if passed else ' '}] {line.phase}")
-        for obstacle in line.obstacles if not passed else ():
-            say(f"        {shelf.say(obstacle.said)}")
-        if not passed and line.obstacles:
-            if line.action is not None:
-                say(f"        to be done now: {describe_action(line.action)}")
-            break
-    for line in _merged(ticks)[_broken(ticks) + 1 :]:
-        say(f"  [ ] {line.phase}")
-    for one in view.history.dead:
-        if clock.now() < one.until:
-            say(f"{place_name(one.place)} counts as dead until {when(one.until)}: {one.reason}")
+    first = next((line for line in ticks if line.obstacles), None)
+    mark = "x"
+    for line in ticks:
+        mark = " " if line is first else mark
+        say(f"  [{mark}] {line.phase}")
+        if line is first:
+            _tell_obstacles(line, shelf)
+    for one in _dead(view):
+        say(f"{place_name(one.place)} counts as dead until {when(one.until)}: {one.reason}")
 
 
 def report(site: Site, view: View, shelf: Texts) -> dict[str, Any]:
     """The same as JSON."""
-    ticks, found = lines(site, view)
+    ticks, found = _lines(site, view)
     current = view.current(site.server)
     rotation = found.plan.rotation if found else None
     return {
@@ -82,33 +76,37 @@ def report(site: Site, view: View, shelf: Texts) -> dict[str, Any]:
                     for one in line.obstacles
                 ],
             }
-            for line in _merged(ticks)
+            for line in ticks
         ],
         "dead": [
             {"replica": one.place, "until": when(one.until), "reason": one.reason}
-            for one in view.history.dead if clock.now() < one.until
+            for one in _dead(view)
         ],
     }  # fmt: skip
 
 
-def told(action: Action) -> str:
-    """What was done, in a few words."""
-    return describe_action(action)
-
-
-def _merged(ticks: tuple[Plan, ...]) -> list[Plan]:
-    """One line a phase: to spread is to be known at every replica and to every peer."""
+def _lines(site: Site, view: View) -> tuple[list[Plan], Course | None]:
+    """The checklist with one line a phase: to spread is to be known at every replica and to every peer."""
+    ticks, course = lines(site, view)
     found: dict[Phase, Plan] = {}
     for line in ticks:
         before = found.get(line.phase)
         if before is None or not before.obstacles:
             found[line.phase] = line
-    return list(found.values())
+    return list(found.values()), course
 
 
-def _broken(ticks: tuple[Plan, ...]) -> int:
-    merged = _merged(ticks)
-    return next((number for number, line in enumerate(merged) if line.obstacles), len(merged))
+def _tell_obstacles(line: Plan, shelf: Texts) -> None:
+    for obstacle in line.obstacles:
+        say(f"        {shelf.say(obstacle.said)}")
+    if line.action is not None:
+        say(f"        to be done now: {describe_action(line.action)}")
+
+
+def _dead(view: View) -> list[Dead]:
+    """The replicas that count as dead now."""
+    now = clock.now()
+    return [one for one in view.history.dead if now < one.until]
 
 
 _WHY = {

@@ -160,8 +160,8 @@ def _found(view: View, server: ServerName, reference: str) -> _Value:
 
 
 def _values(view: View, server: ServerName, wanted: str | None) -> Iterator[tuple[Fingerprint, _Value]]:
-    store, looks = view.store(server), view.replicas(server)
-    leaves = [one.certificate for one in (store.found if store else None) or ()]
+    looks = view.replicas(server)
+    leaves = [one.certificate for one in view.installed(server)]
     leaves += [one.certificate for seen in looks for one in seen.found or ()]
     for leaf in leaves:
         if wanted is None or matches(wanted, leaf):

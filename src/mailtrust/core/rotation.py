@@ -144,9 +144,8 @@ class _Case:
 
 
 def _held(rotation: Rotation, view: View) -> Installed | None:
-    store = view.store(rotation.server)
-    found = (store.found if store else None) or ()
-    return next((one for one in found if one.certificate.fingerprint == rotation.new), None)
+    held = view.installed(rotation.server)
+    return next((one for one in held if one.certificate.fingerprint == rotation.new), None)
 
 
 _Look = TypeVar("_Look", ReplicaSighting, WireSighting)

@@ -135,10 +135,10 @@ def undo(server: ServerName, view: View) -> Rotation | None:
     presented = [
         act.fingerprint for act in view.history.acts if (act.what, act.server) == ("present", server)
     ]
-    published = _published(server, view)
+    shown_there = published(server, view)
     fit = {
         one.certificate.fingerprint: one
-        for one in _usable(server, view, Slot.PREVIOUS) if one.certificate.fingerprint in published
+        for one in _usable(server, view, Slot.PREVIOUS) if one.certificate.fingerprint in shown_there
     }  # fmt: skip
     # Among what was replaced may be a successor that grew old and was never presented.
     latest = next((one for one in reversed(presented) if one in fit), None) or next(iter(fit), None)
@@ -150,9 +150,8 @@ def undo(server: ServerName, view: View) -> Rotation | None:
 
 def compromised(server: ServerName, view: View, new: Fingerprint) -> Rotation:
     """The rotation to a key that was made after all others were stolen: each of them goes."""
-    store = view.store(server)
-    held = {one.certificate.fingerprint for one in (store.found if store else None) or ()}
-    return Rotation(server, new, old=frozenset((held | _published(server, view)) - {new}), compromised=True)
+    held = {one.certificate.fingerprint for one in view.installed(server)}
+    return Rotation(server, new, old=frozenset((held | published(server, view)) - {new}), compromised=True)
 
 
 def lead(leaf: Certificate, policy: Policy) -> timedelta:
@@ -194,20 +193,19 @@ def _cannot_look(server: ServerName, view: View) -> bool:
 
 def _is_void(rotation: Rotation, view: View) -> bool:
     """True for one that leads to what was withdrawn since: somebody decided otherwise."""
-    store = view.store(rotation.server)
     held = [
-        one for one in (store.found if store else None) or () if one.certificate.fingerprint == rotation.new
+        one.certificate
+        for one in view.installed(rotation.server)
+        if one.certificate.fingerprint == rotation.new
     ]
-    return not held or view.is_withdrawn(rotation.server, held[0].certificate)
+    return not held or view.is_withdrawn(rotation.server, held[0])
 
 
 def _finish(server: ServerName, view: View, policy: Policy, now: datetime) -> Course | None:
     """What was replaced is still published: nobody is to believe it for ever."""
-    store, current = view.store(server), view.current(server)
-    replaced = {
-        one.certificate.fingerprint
-        for one in (store.found if store else None) or () if one.slot is Slot.PREVIOUS
-    } & _published(server, view)  # fmt: skip
+    current = view.current(server)
+    previous = (one for one in view.installed(server) if one.slot is Slot.PREVIOUS)
+    replaced = {one.certificate.fingerprint for one in previous} & published(server, view)
     if current is None or not replaced:
         return None
     rotation = Rotation(server, current.certificate.fingerprint, old=frozenset(replaced))
@@ -243,12 +241,12 @@ def _successor_of(server: ServerName, view: View) -> Installed | None:
 
 def _usable(server: ServerName, view: View, slot: Slot) -> list[Installed]:
     """What is in that slot and could be presented, the newest first."""
-    store, intent = view.store(server), view.history.intent
+    intent = view.history.intent
     # What is to go because it was stolen is not gone yet.
     stolen = intent.rotation.old if intent is not None and intent.rotation.compromised else frozenset()
     fit = [
         one
-        for one in (store.found if store else None) or ()
+        for one in view.installed(server)
         if one.slot is slot
         and one.has_key
         and one.certificate.fingerprint not in stolen
@@ -257,7 +255,8 @@ def _usable(server: ServerName, view: View, slot: Slot) -> list[Installed]:
     return sorted(fit, key=lambda one: one.arrived_at, reverse=True)
 
 
-def _published(server: ServerName, view: View) -> frozenset[Fingerprint]:
+def published(server: ServerName, view: View) -> frozenset[Fingerprint]:
+    """Whatever any replica that could be read publishes for that server."""
     looks = (look for look in view.replicas(server) if look.found is not None)
     return frozenset(one.certificate.fingerprint for look in looks for one in look.found or ())
 

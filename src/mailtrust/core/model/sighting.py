@@ -326,11 +326,14 @@ class View:
         looks = self.latest.get(server, {}).values()
         return next((look for look in looks if isinstance(look, StoreSighting)), None)
 
+    def installed(self, server: ServerName) -> tuple[Installed, ...]:
+        """What that server's own store has; empty where nothing is, and where we could not look."""
+        store = self.store(server)
+        return (store.found if store else None) or ()
+
     def current(self, server: ServerName) -> Installed | None:
         """What that server's own store says it presents; None where nothing is, or we could not look."""
-        store = self.store(server)
-        found = (store.found if store else None) or ()
-        return next((one for one in found if one.slot is Slot.CURRENT), None)
+        return next((one for one in self.installed(server) if one.slot is Slot.CURRENT), None)
 
     def wires(self, server: ServerName) -> tuple[WireSighting, ...]:
         """One sighting per endpoint, in the order in which they were first seen."""
