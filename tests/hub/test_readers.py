@@ -79,15 +79,20 @@ async def test_what_cannot_be_saved_is_used_said_once_and_saved_later(
     assert reading.codes == [12155]
 
 
-async def test_a_restored_replica_takes_nobody_away_and_a_withdrawal_does(
-    organization: Organization, reading: Reading
-) -> None:
+async def lose_a_peer(organization: Organization, reading: Reading) -> None:
+    """Home comes back from a backup of before the peer's publication, which has been read."""
     backup, file = organization.folder / "backup", organization.replica.file
     await organization.publish(THIRD)
     shutil.copy(file, backup)
     await organization.publish(PEER)
     await reading.trust.look()
     shutil.copy(backup, file)
+
+
+async def test_a_restored_replica_takes_nobody_away_and_a_withdrawal_does(
+    organization: Organization, reading: Reading
+) -> None:
+    await lose_a_peer(organization, reading)
 
     await reading.trust.look()
     assert reading.trust.judge(PEER.certificate) == Trusted(ServerName(HUB2))
@@ -107,12 +112,7 @@ async def test_a_restored_replica_takes_nobody_away_and_a_withdrawal_does(
 async def test_a_key_that_a_replica_lost_is_kept_for_a_week_and_no_longer(
     organization: Organization, reading: Reading
 ) -> None:
-    backup, file = organization.folder / "backup", organization.replica.file
-    await organization.publish(THIRD)
-    shutil.copy(file, backup)
-    await organization.publish(PEER)
-    await reading.trust.look()
-    shutil.copy(backup, file)
+    await lose_a_peer(organization, reading)
     await reading.trust.look()
 
     reading.at += days(7)

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import mailtrust.cli
 from mailtrust.core.model.certificate import Pin
 from tests import postfix
+from tests.cli.desk import Ran
 from tests.make import a_certificate
 from tests.postfix import Postfix, chain_pem
 
 MX1, MX2 = "mx1.example.test", "mx2.example.test"
 NEXT_HOP = "[127.0.0.1]:2999"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One command, as it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def said(self) -> str:
-        return self.out + self.err
 
 
 def colons(pin: Pin) -> str:

@@ -19,13 +19,12 @@ from mailtrust.transports.postfix.instance import Hands, Instance
 
 def trust_of(site: Site, report: Report, *, file: Path | None = None) -> Trust:
     """Whom the site's server believes, not started yet; saved in *file*, else in the store."""
-    home = site.directory.home
     return Trust(
         site.server,
-        home,
+        site.directory.home,
         file or site.config.server.store / SNAPSHOT_FILE,
         report,
-        stand_ins=tuple(one for one in site.directory.replicas if one is not home),
+        stand_ins=site.directory.stand_ins,
         max_age=site.config.policy.snapshot_max_age,
         look_timeout=site.config.policy.probe_timeout,
     )

@@ -34,7 +34,7 @@ def hub_of(site: Site, *, retry: RetrySchedule | None = None, relay: RelayLimits
     return Hub(
         replace(hub_settings(site.config, retry or RetrySchedule()), relay=relay or RelayLimits()),
         home=site.directory.home,
-        stand_ins=tuple(one for one in site.directory.replicas if one is not site.directory.home),
+        stand_ins=site.directory.stand_ins,
         credential=site.store.credential,
         stamp=site.store.stamp,
         report=Recorder(site.journal).record,

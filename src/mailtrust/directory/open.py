@@ -47,6 +47,11 @@ class Directory:
         """Those that the configuration names, and those that were discovered since; home is among them."""
         return (*self._named, *(self.discovery.replicas if self.discovery else ()))
 
+    @property
+    def stand_ins(self) -> tuple[Replica, ...]:
+        """All but home: whom to ask while it does not answer."""
+        return tuple(one for one in self.replicas if one is not self.home)
+
     async def discover(self) -> None:
         """Find the replicas that nobody named, where the directory itself tells of them.  Never raises."""
         if self.discovery is not None:
