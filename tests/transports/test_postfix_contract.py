@@ -22,7 +22,7 @@ from mailtrust.transports.postfix.compile import CLIENTS, POLICY, NextHops, tabl
 from mailtrust.transports.postfix.instance import Instance
 from mailtrust.transports.postfix.present import present
 from tests import postfix
-from tests.loopback import free_port
+from tests.loopback import eventually, free_port
 from tests.make import DC1, NOON, a_certificate, a_key, an_x509, der
 from tests.postfix import Postfix, answer, chain_pem, session
 
@@ -185,7 +185,7 @@ async def test_a_new_key_is_presented_and_no_message_is_lost_on_the_way(pair: Pa
     pair.publish(mx1=("new",))
 
     assert seen.not_yet == ()
-    assert seen.older == ()
+    await eventually(lambda: seen.older == (), "the processes that read the old file end")
     assert "status=sent" in pair.sent()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +23,8 @@ from mailtrust.transports.postfix.instance import Hands, Reloaded
 from mailtrust.transports.postfix.processes import Daemon
 
 _LOOK_AGAIN_SECONDS = 0.1
+_IDLE_ENDS_SECONDS = 1.0
+"""An idle process ends within milliseconds of a reload; what is there after this has a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,12 @@ async def present(
             break
         # Nobody tells when the new processes listen.
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-    return Presenting(pin, tuple(seen[one] for one in listeners), reloaded)
+    shown = Presenting(pin, tuple(seen[one] for one in listeners), reloaded)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_IDLE_ENDS_SECONDS):
+            while shown.older:  # noqa: ASYNC110  # a process that ends tells its parent alone
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    return shown
 
 
 def _shows(look: WireSighting, pin: Pin) -> bool:
