@@ -9,6 +9,7 @@ from mailtrust import clock
 from mailtrust.agent.postfix import make_roots_own
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import open_site
+from mailtrust.cli import loop
 from mailtrust.cli.compiling import started_trust
 from mailtrust.cli.frame import DryRunOption, JsonOption, YesOption, confirm, session
 from mailtrust.cli.output import emit, foretell, say
@@ -50,7 +51,7 @@ def compile_files(
             f'transport.kind is "{config.transport.kind}": here is no Exim',
             hint='set transport.kind = "exim"',
         )
-    asyncio.run(_compile(config, json_output=json_output, yes=yes, dry_run=dry_run))
+    loop.run(_compile(config, json_output=json_output, yes=yes, dry_run=dry_run))
 
 
 async def _compile(config: Config, *, json_output: bool, yes: bool, dry_run: bool) -> None:

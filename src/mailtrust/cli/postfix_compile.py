@@ -13,6 +13,7 @@ import typer
 from mailtrust.agent.postfix import hands_of
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import Site, open_site
+from mailtrust.cli import loop
 from mailtrust.cli.compiling import started_trust
 from mailtrust.cli.frame import DryRunOption, JsonOption, UsageError, YesOption, confirm, given, session
 from mailtrust.cli.output import emit, emit_line, foretell, say, warn
@@ -50,7 +51,7 @@ def compile_tables(
             f'transport.kind is "{config.transport.kind}": it needs no such tables',
             hint='set transport.kind = "postfix"',
         )
-    asyncio.run(_compile(config, watch=watch, json_output=json_output, yes=yes, dry_run=dry_run))
+    loop.run(_compile(config, watch=watch, json_output=json_output, yes=yes, dry_run=dry_run))
 
 
 async def _compile(config: Config, *, watch: bool, json_output: bool, yes: bool, dry_run: bool) -> None:

@@ -78,7 +78,7 @@ def server_below(entry: Entry, base: str) -> ServerName | None:
     leaf, _, above = entry.name.partition(",")
     kind, _, name = leaf.partition("=")
     # Nearly all are written plainly, and all alike.
-    if "\\" in leaf or kind.lower() != "cn" or not _is_same(above, base):
+    if "\\" in leaf or kind.lower() != "cn" or (above != base and not _is_same(above, base)):
         server = server_of(entry)
         at = names.parse(base).child("cn", server) if server is not None else None
         return server if at is not None and names.parse(entry.name).is_same(at) else None

@@ -202,6 +202,7 @@ class Splitter:
             raise NotLdap(f"a message of {stop - start} bytes, above the limit of {self._limit}")
         if stop > len(self._buffer):
             return None
-        content = bytes(self._buffer[start:stop])
+        with memoryview(self._buffer) as held:
+            content = bytes(held[start:stop])
         del self._buffer[:stop]
         return content
