@@ -2,12 +2,14 @@
 Rotations under load, and emergencies, with real processes on one machine.
 
     python -m benchmarks.rotation.run [--messages 100000] [--lag 30] [--only hubs] [--rounds 3]
+    python -m benchmarks.rotation.run --outage 3600
 
 Three servers send each other mail, each message with an id of its own, over mutual TLS, while their
 certificates rotate one after the other, again and again; one of three replicas lags.  Each server's agent is
 killed with -9 in every phase, and one rotation is undone half-way.  Then `rotate now` and
 `rotate compromised` are timed, by looking at every listener and process and by asking every peer with the old
-key.
+key.  With `--outage` there are no rotations: mail goes on without a directory and without an agent, for so
+many seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.rotation.outage import outage, print_outage
 from tests import postfix
 from tests.loopback import eventually
 from tests.rotation.hubs import hubs, rotate_hubs
@@ -34,6 +37,7 @@ from tests.rotation.story import Told
 
 SECOND = timedelta(seconds=1)
 A_SECOND = {"hubs": 300.0, "postfix": 60.0}
+OUTAGE_A_SECOND = 10.0
 MESSAGES_PER_SESSION = 2
 
 
@@ -54,7 +58,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of each emergency")
     parser.add_argument("--only", choices=sorted(A_SECOND))
     parser.add_argument("--without", choices=["load", "emergencies"])
+    parser.add_argument("--outage", type=float, help="seconds without a directory, and nothing else")
     options = parser.parse_args()
+    if options.outage:
+        print_outage(asyncio.run(outage(options.outage * SECOND, options.a_second or OUTAGE_A_SECOND)))
+        return
     kinds = [one for one in A_SECOND if options.only in (None, one) and _can(one)]
     pace = Pace(lag=options.lag * SECOND, snapshot_max_age=10 * SECOND, settle=5 * SECOND, latency=5 * SECOND)
     for kind in kinds if options.without != "load" else ():
