@@ -22,7 +22,6 @@ BEGIN, END = "<!-- guards: begin -->", "<!-- guards: end -->"
 LIMIT = 10_000
 STARTS = tuple(range(0, 3_000_000, 1_000_000))
 """Where the searches begin: three, for one alone may be lucky."""
-_DOUBLED_LIMIT = 200
 _HEAD = ("line", "guard", "missed after schedules (median, least, most)", "what breaks first without it")
 
 
@@ -52,7 +51,6 @@ def first_failure(start: int, limit: int) -> tuple[int, Failure | None]:
 
 def caught(guard: Guard, starts: Sequence[int] = STARTS, limit: int = LIMIT) -> Caught:
     """How soon the search misses that guard."""
-    limit = min(limit, _DOUBLED_LIMIT) if guard.doubled_by else limit
     with guard.removal():
         found = [first_failure(start, limit) for start in starts]
     broke = next((failure.broken for _, failure in found if failure), "")
@@ -62,8 +60,8 @@ def caught(guard: Guard, starts: Sequence[int] = STARTS, limit: int = LIMIT) -> 
 def row(guard: Guard, found: Caught) -> tuple[str, ...]:
     """Its line of the table."""
     if not found.is_caught:
-        why = f"not missed: {guard.doubled_by}" if guard.doubled_by else f"not within {LIMIT}"
-        return guard.place, guard.name, "-", why
+        why = f"{guard.doubled_by}; `{guard.missed_by}` misses it" if guard.doubled_by else "nothing"
+        return guard.place, guard.name, f"not within {LIMIT}", why
     figures = f"{round(median(found.after))} ({min(found.after)}, {_shown(max(found.after))})"
     return guard.place, guard.name, figures, found.broke
 

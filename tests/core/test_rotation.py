@@ -224,9 +224,12 @@ def test_a_server_without_listeners_settles_since_it_has_the_new_one() -> None:
 def test_it_ends_when_the_old_one_is_gone_everywhere() -> None:
     """Until then a peer may read it where the withdrawal has not arrived."""
     fading = whole(AFTER, a_replica(DC1, NEW), a_replica(DC2, OLD, NEW), a_wire(NEW))
+    unread = a_view(AFTER, a_replica(DC1, NEW), an_unread_replica(DC2), a_wire(NEW), history=LONG_AGO)
+    [*_, fade] = checklist(WHOLE, unread, PACE, NOON)
     done = whole(AFTER, a_replica(DC1, NEW), a_replica(DC2, NEW), a_wire(NEW))
 
     assert fading == (Phase.FADE, None, [("obstacle.not-faded", DC2)])
+    assert [one.said.phrase for one in fade.obstacles] == ["obstacle.replica-unread"]
     assert done == (Phase.DONE, None, [])
 
 
@@ -245,9 +248,8 @@ def test_an_old_look_proves_nothing() -> None:
     lines = [*checklist(WHOLE, view, PACE, later)]
 
     assert plan(WHOLE, view, PACE, later).phase is Phase.SPREAD
-    assert {one.said.phrase for line in lines for one in line.obstacles if not one.is_gap} == {
-        "obstacle.look-old"
-    }
+    told = {(line.phase, one.said.phrase) for line in lines for one in line.obstacles if not one.is_gap}
+    assert told == {(phase, "obstacle.look-old") for phase in (Phase.SPREAD, Phase.SETTLE, Phase.FADE)}
 
 
 def test_a_dead_replica_holds_a_rotation_back_until_somebody_says_so() -> None:
