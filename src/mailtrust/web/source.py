@@ -38,6 +38,8 @@ class Corner:
     site: Site
     seen: Assessment
     typed: Typed
+    where: str
+    """The server on which that is typed; empty for the machine that the dashboard runs on."""
 
 
 class Source(Protocol):
@@ -60,7 +62,10 @@ class Sites:
         seen = await asyncio.gather(
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
-        return tuple(Corner(site, one, typed) for (site, typed), one in zip(self._sites, seen, strict=True))
+        return tuple(
+            Corner(site, one, typed, site.server)
+            for (site, typed), one in zip(self._sites, seen, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
