@@ -1,0 +1,69 @@
+"""
+The mail of one server: who authenticated to whom, and why what waits does not go.
+
+Nothing is written.  What Postfix logged since `mailtrust report` was last typed is not among the sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from mailtrust.agent.site import Site
+from mailtrust.agent.why import Answers, ask
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import View
+from mailtrust.core.sessions import Count, PeerReport, Withdrawn, reports
+from mailtrust.core.traffic import Leg, legs, losses
+from mailtrust.core.vouching import vouching
+from mailtrust.errors import MailtrustError
+
+
+@dataclass(frozen=True, slots=True)
+class MailFlow:
+    """The mail of one server over some days; what could not be looked at is None, with why."""
+
+    server: ServerName
+    carries: bool
+    """False where the server has no transport that we know: then there is no mail to speak of."""
+    peers: tuple[PeerReport, ...] | None
+    legs: tuple[Leg, ...]
+    lost: tuple[date, ...]
+    """Days of which lines of the log were gone before they were read."""
+    sessions_why: str
+    """Why the sessions cannot be told; empty where they can."""
+    waiting: Answers | None
+    """Of each next hop for which mail waits, why."""
+    waiting_why: str
+    """Why the queue cannot be looked at; empty where it can."""
+
+
+async def mail_flow(site: Site, view: View, now: datetime, days: int) -> MailFlow:
+    """
+    What is known of the mail of *site* in the last *days*, today included.
+
+    *view* is a look at everybody's entry that was made a moment ago.  Never raises.
+    """
+    carries = site.config.transport.kind != "none"
+    counts, sessions_why = await asyncio.to_thread(_counted, site)
+    since = (now - timedelta(days=days - 1)).date()
+    known = vouching(view)
+    withdrawn = known.withdrawn if known is not None else Withdrawn()
+    try:
+        waiting, waiting_why = (await ask(site, None, seen=view) if carries else None), ""
+    except MailtrustError as error:
+        waiting, waiting_why = None, error.message
+    return MailFlow(
+        site.server, carries,
+        None if sessions_why else reports(counts, withdrawn, since),
+        legs(site.server, counts, withdrawn, since), losses(counts, since), sessions_why,
+        waiting, waiting_why,
+    )  # fmt: skip
+
+
+def _counted(site: Site) -> tuple[tuple[Count, ...], str]:
+    try:
+        return site.journal.sessions(), ""
+    except MailtrustError as error:
+        return (), error.message
