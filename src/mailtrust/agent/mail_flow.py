@@ -7,6 +7,7 @@ Nothing is written.  What Postfix logged since `mailtrust report` was last typed
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,7 +15,7 @@ from mailtrust.agent.site import Site
 from mailtrust.agent.why import Answers, ask
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
-from mailtrust.core.sessions import Count, PeerReport, Withdrawn, reports
+from mailtrust.core.sessions import Count, Withdrawn
 from mailtrust.core.traffic import Leg, legs, losses
 from mailtrust.core.vouching import vouching
 from mailtrust.errors import MailtrustError
@@ -27,8 +28,9 @@ class MailFlow:
     server: ServerName
     carries: bool
     """False where the server has no transport that we know: then there is no mail to speak of."""
-    peers: tuple[PeerReport, ...] | None
-    legs: tuple[Leg, ...]
+    is_report: bool
+    """Its transport only counts whom it would defer."""
+    legs: tuple[Leg, ...] | None
     lost: tuple[date, ...]
     """Days of which lines of the log were gone before they were read."""
     sessions_why: str
@@ -38,8 +40,19 @@ class MailFlow:
     waiting_why: str
     """Why the queue cannot be looked at; empty where it can."""
 
+    @property
+    def told(self) -> Iterator[str]:
+        """Everything in which it can differ; how often all went well aside, which it does all day."""
+        yield f"{self.sessions_why}{self.waiting_why}{self.lost}"
+        for leg in self.legs or ():
+            yield f"{leg.caller}{leg.called}{leg.fingerprint}{leg.taken > 0}{dict(leg.deferred)}"
+        for one in self.waiting.found if self.waiting is not None else ():
+            yield f"{one.reason}{one.blocked.count if one.blocked is not None else 0}"
 
-async def mail_flow(site: Site, view: View, now: datetime, days: int) -> MailFlow:
+
+async def mail_flow(
+    site: Site, view: View, now: datetime, days: int, *, timeout: timedelta | None = None
+) -> MailFlow:
     """
     What is known of the mail of *site* in the last *days*, today included.
 
@@ -50,16 +63,15 @@ async def mail_flow(site: Site, view: View, now: datetime, days: int) -> MailFlo
     since = (now - timedelta(days=days - 1)).date()
     known = vouching(view)
     withdrawn = known.withdrawn if known is not None else Withdrawn()
+    found = None if sessions_why else legs(site.server, counts, withdrawn, since)
     try:
-        waiting, waiting_why = (await ask(site, None, seen=view) if carries else None), ""
+        waiting, waiting_why = (await ask(site, None, seen=view, timeout=timeout) if carries else None), ""
     except MailtrustError as error:
         waiting, waiting_why = None, error.message
+    is_report = site.config.transport.mode == "report"
     return MailFlow(
-        site.server, carries,
-        None if sessions_why else reports(counts, withdrawn, since),
-        legs(site.server, counts, withdrawn, since), losses(counts, since), sessions_why,
-        waiting, waiting_why,
-    )  # fmt: skip
+        site.server, carries, is_report, found, losses(counts, since), sessions_why, waiting, waiting_why
+    )
 
 
 def _counted(site: Site) -> tuple[tuple[Count, ...], str]:

@@ -52,6 +52,11 @@ class Arrival:
     took: timedelta
     """At most: it may have been there for a while when somebody looked."""
 
+    @property
+    def what(self) -> tuple[str, str, str]:
+        """What came where: nothing arrives twice."""
+        return self.place, self.server, self.fingerprint
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -101,8 +106,14 @@ class Punctuality:
         return any(one.is_late for one in self.missing)
 
 
-def punctuality(cases: Iterable[Case], spells: Iterable[Spell], since: datetime) -> tuple[Punctuality, ...]:
-    """Every replica that the *cases* were looked at on, as it was first met; what happened *since* then."""
+def punctuality(
+    cases: Iterable[Case], spells: Iterable[Spell], since: datetime, watched: Iterable[Arrival] = ()
+) -> tuple[Punctuality, ...]:
+    """
+    Every replica that the *cases* were looked at on, as it was first met; what happened *since* then.
+
+    *watched* was seen to arrive between two looks, and is better known than what the journal remembers.
+    """
     known = {case.server: case for case in cases}
     looks: dict[str, list[tuple[Case, ReplicaSighting]]] = {}
     missing: dict[str, list[Missing]] = {}
@@ -112,7 +123,8 @@ def punctuality(cases: Iterable[Case], spells: Iterable[Spell], since: datetime)
         for lack in lacking(case):
             missing.setdefault(lack.look.place, []).append(_missing(lack))
     arrived: dict[str, list[Arrival]] = {}
-    for one in arrivals(known):
+    remembered = {one.what: one for one in (*arrivals(known), *watched)}
+    for one in remembered.values():
         if one.at >= since:
             arrived.setdefault(one.place, []).append(one)
     told = merged(one for one in spells if one.until is None or one.until >= since)

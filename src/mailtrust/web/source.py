@@ -18,11 +18,14 @@ from typing import Protocol
 
 from mailtrust import clock
 from mailtrust.agent.look import OWN, Assessment, Scope, assess
+from mailtrust.agent.mail_flow import MailFlow
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
+from mailtrust.core.punctuality import Arrival
+from mailtrust.web.watch import Watch
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 _SEVERITIES = tuple(Severity)
@@ -38,6 +41,10 @@ class Corner:
     site: Site
     seen: Assessment
     typed: Typed
+    arrivals: tuple[Arrival, ...] = ()
+    """What was seen to arrive at a replica since we look."""
+    mail: MailFlow | None = None
+    """None: nobody asked after the mail."""
 
 
 class Source(Protocol):
@@ -53,6 +60,7 @@ class Sites:
 
     def __init__(self, sites: Sequence[tuple[Site, Typed]]) -> None:
         self._sites = tuple(sites)
+        self._watches = tuple(Watch(site) for site, _ in self._sites)
 
     async def look(self) -> tuple[Corner, ...]:
         """All of them side by side."""
@@ -60,7 +68,13 @@ class Sites:
         seen = await asyncio.gather(
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
-        return tuple(Corner(site, one, typed) for (site, typed), one in zip(self._sites, seen, strict=True))
+        mail = await asyncio.gather(
+            *(watch.mail(one) for watch, one in zip(self._watches, seen, strict=True))
+        )
+        return tuple(
+            Corner(site, one, typed, watch.arrivals(one), flow)
+            for (site, typed), one, watch, flow in zip(self._sites, seen, self._watches, mail, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,21 @@ class Present:
             if one.server == name
         ]
         return tuple(sorted(found, key=lambda one: _SEVERITIES.index(one.severity)))
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """What was seen to arrive at a replica, of each server as its own corner saw it."""
+        return tuple(
+            one
+            for corner in self.viewpoints
+            for one in corner.arrivals
+            if self.corners[one.server].seen.viewpoint == corner.seen.viewpoint
+        )
+
+    @property
+    def viewpoints(self) -> tuple[Corner, ...]:
+        """Each configuration once."""
+        return tuple({corner.seen.viewpoint: corner for corner in self.corners.values()}.values())
 
     @property
     def verdict(self) -> Verdict:
@@ -152,3 +181,5 @@ def _told(server: ServerName, corner: Corner) -> Iterator[str]:
     plan = seen.plans.get(server)
     if plan is not None:
         yield f"{plan.phase}{plan.rotation.new}{[one.said.phrase + one.place for one in plan.obstacles]}"
+    if corner.mail is not None and server == seen.viewpoint:
+        yield from corner.mail.told
