@@ -34,8 +34,8 @@ def typed(command: str) -> str:
 async def dashboard(site: Site) -> AsyncIterator[str]:
     """The dashboard of *site*, up; its address without the last slash."""
     listen = Endpoint(LOOPBACK, free_port())
-    async with serving(Sites([(site, typed)]), listen, Access(), every=_LOOK_EVERY) as address:
-        yield address.rstrip("/")
+    async with serving(Sites([(site, typed)]), listen, Access(), every=_LOOK_EVERY) as up:
+        yield up.address.rstrip("/")
 
 
 @asynccontextmanager

@@ -10,7 +10,9 @@ from mailtrust.agent.site import Site
 from mailtrust.core.doing import doing
 from mailtrust.core.model.event import when
 from mailtrust.core.model.plan import Phase, Plan
+from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Dead, View
+from mailtrust.core.policy import Policy
 from mailtrust.core.succession import Course
 from mailtrust.texts import Texts, load
 
@@ -19,7 +21,7 @@ ROTATION_SCHEMA = "mailtrust.rotation/1"
 
 def report(site: Site, view: View, shelf: Texts) -> dict[str, Any]:
     """The checklist as JSON, its obstacles in the language of *shelf*."""
-    checklist, found = ticks(site, view)
+    checklist, found = ticks(site.server, view, site.policy)
     current = view.current(site.server)
     rotation = found.plan.rotation if found else None
     return {
@@ -52,9 +54,9 @@ def report(site: Site, view: View, shelf: Texts) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def ticks(site: Site, view: View) -> tuple[list[Plan], Course | None]:
+def ticks(server: ServerName, view: View, policy: Policy) -> tuple[list[Plan], Course | None]:
     """The checklist with one line a phase: to spread is to be known at every replica and to every peer."""
-    checklist, course = lines(site, view)
+    checklist, course = lines(server, view, policy)
     found: dict[Phase, Plan] = {}
     for line in checklist:
         before = found.get(line.phase)

@@ -19,7 +19,7 @@ def checklist_page(site: Site, view: View, shelf: Texts) -> None:
     """
     What is under way, line by line: what is ticked, and what stands in the way of the first that is not.
     """
-    checklist, found = ticks(site, view)
+    checklist, found = ticks(site.server, view, site.policy)
     current = view.current(site.server)
     if found is None or found.is_done:
         say(f"{site.server} has nothing under way")

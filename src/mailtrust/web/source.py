@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -41,6 +41,8 @@ class Corner:
     site: Site
     seen: Assessment
     typed: Typed
+    where: str
+    """The server on which that is typed; empty for the machine that the dashboard runs on."""
     arrivals: tuple[Arrival, ...] = ()
     """What was seen to arrive at a replica since we look."""
     mail: MailFlow | None = None
@@ -68,13 +70,22 @@ class Sites:
         seen = await asyncio.gather(
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
-        mail = await asyncio.gather(
-            *(watch.mail(one) for watch, one in zip(self._watches, seen, strict=True))
+        return await noticed(
+            self._watches,
+            [
+                Corner(site, one, typed, site.server)
+                for (site, typed), one in zip(self._sites, seen, strict=True)
+            ],
         )
-        return tuple(
-            Corner(site, one, typed, watch.arrivals(one), flow)
-            for (site, typed), one, watch, flow in zip(self._sites, seen, self._watches, mail, strict=True)
-        )
+
+
+async def noticed(watches: Sequence[Watch], corners: Sequence[Corner]) -> tuple[Corner, ...]:
+    """Those corners, each with what its watch has noticed up to this look."""
+    mail = await asyncio.gather(*(watch.mail(one.seen) for watch, one in zip(watches, corners, strict=True)))
+    return tuple(
+        replace(one, arrivals=watch.arrivals(one.seen), mail=flow)
+        for one, watch, flow in zip(corners, watches, mail, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def part(asked: Asked, server: ServerName) -> Part | None:
     if corner.seen.viewpoint != server:
         return None
     view = corner.seen.view
-    checklist, course = ticks(corner.site, view)
+    checklist, course = ticks(server, view, corner.seen.policy)
     current = view.current(server)
     rotation = course.plan.rotation if course is not None and not course.is_done else None
     return Part(
@@ -66,6 +66,7 @@ def part(asked: Asked, server: ServerName) -> Part | None:
             "due": due_at(server, current.certificate, corner.seen.policy) if current is not None else None,
             "store": view.store(server),
             "dead": dead(view),
+            "where": corner.where,
         },
     )
 

@@ -104,7 +104,7 @@ def _blocked(asked: Asked, corner: Corner, one: Why) -> Blocked:
         say(found.owner.said(peer)),
         say(found.act),
         command,
-        peer if found.there else corner.seen.viewpoint,
+        peer if found.there else corner.where,
         tuple(say(said) for said in one.proof),
         tuple(_ruled_out(asked, out) for out in one.ruled_out),
         tuple(say(said) for said in one.unseen),

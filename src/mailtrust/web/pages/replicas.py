@@ -33,7 +33,7 @@ class Told:
     chart: Chart
     event: int | None
     """Whose page tells more; None where all is well."""
-    commands: tuple[tuple[ServerName, str], ...]
+    commands: tuple[tuple[str, str], ...]
     """What to type, and where."""
     steps: tuple[str, ...]
     """What to do where no line of ours does it."""
@@ -77,16 +77,14 @@ def _told(asked: Asked, one: Punctuality, now: datetime) -> Told:
     corners = asked.present.corners
     event = _event(one)
     commands = {
-        (corner.seen.viewpoint, corner.typed(missing.command))
+        (corner.where, corner.typed(missing.command))
         for missing in one.missing
         for corner in (corners[missing.server],)
         if missing.command is not None
     }
     if one.why is not None:
         # It says of each replica what keeps it from answering.
-        commands |= {
-            (own.seen.viewpoint, own.typed("mailtrust directory show")) for own in _readers(asked, one)
-        }
+        commands |= {(own.where, own.typed("mailtrust directory show")) for own in _readers(asked, one)}
     return Told(
         one,
         _standing(one),
