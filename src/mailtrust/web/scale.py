@@ -15,11 +15,12 @@ from itertools import pairwise
 WIDTH = 1000
 """Of the whole axis, in units of the drawing."""
 
-_SPANS = (
+SPANS = (
     ("minute", timedelta(minutes=1)), ("hour", timedelta(hours=1)), ("day", timedelta(days=1)),
     ("month", timedelta(days=30)), ("year", timedelta(days=365)), ("years", timedelta(days=1826)),
     ("decades", timedelta(days=7305)),
 )  # fmt: skip
+"""Codes of labels, and how long each is."""
 _NOTHING = timedelta(0)
 
 
@@ -64,9 +65,9 @@ class Scale:
 
 def scale(now: datetime, first: datetime, last: datetime) -> Scale:
     """The axis around *now* that reaches from *first* to *last*, and at least from one tick to the next."""
-    past = [Tick(span, -length) for span, length in _reaching(now - first, _SPANS)]
+    past = [Tick(span, -length) for span, length in _reaching(now - first, SPANS)]
     # Nobody plans by the minute what ends in years.
-    future = [Tick(span, length) for span, length in _reaching(last - now, _SPANS[3:])]
+    future = [Tick(span, length) for span, length in _reaching(last - now, SPANS[3:])]
     return Scale(now, (*reversed(past), Tick("", _NOTHING), *future))
 
 
