@@ -64,14 +64,18 @@ async def mail_flow(
     known = vouching(view)
     withdrawn = known.withdrawn if known is not None else Withdrawn()
     found = None if sessions_why else legs(site.server, counts, withdrawn, since)
-    try:
-        waiting, waiting_why = (await ask(site, None, seen=view, timeout=timeout) if carries else None), ""
-    except MailtrustError as error:
-        waiting, waiting_why = None, error.message
+    waiting, waiting_why = await _waiting(site, view, timeout) if carries else (None, "")
     is_report = site.config.transport.mode == "report"
     return MailFlow(
         site.server, carries, is_report, found, losses(counts, since), sessions_why, waiting, waiting_why
     )
+
+
+async def _waiting(site: Site, view: View, timeout: timedelta | None) -> tuple[Answers | None, str]:
+    try:
+        return await ask(site, None, seen=view, timeout=timeout, on_its_way=False), ""
+    except MailtrustError as error:
+        return None, error.message
 
 
 def _counted(site: Site) -> tuple[tuple[Count, ...], str]:

@@ -65,12 +65,14 @@ async def ask(
     postfix: Path | None = None,
     timeout: timedelta | None = None,
     seen: View | None = None,
+    on_its_way: bool = True,
 ) -> Answers:
     """
     Why mail for *peer* does not go; None: whatever waits in the queue.
 
     *postfix* is the configuration directory of the Postfix whose queue is meant; None: the transport's.
-    *seen* is a look at everybody's entry that was made a moment ago, so that none need be made.
+    *seen* is a look at everybody's entry that was made a moment ago, so that none need be made.  Without
+    *on_its_way* what was accepted a moment ago and not tried yet is left out.
     Raises: BadInput for a peer that neither the directory, nor a route, nor the queue knows;
     TransportUnavailable where the queue is asked about and cannot be read.
     """
@@ -79,7 +81,8 @@ async def ask(
         raise read
     waiting = () if isinstance(read, MailtrustError) else read
     unseen = (Said("unlooked.queue", {"why": read.message}),) if isinstance(read, MailtrustError) else ()
-    ways = _ways(site, view, stuck(waiting))
+    now = clock.now()
+    ways = _ways(site, view, (one for one in stuck(waiting) if on_its_way or not one.is_on_its_way(now)))
     asked = [way for way in ways if way.stuck] if peer is None else _asked(peer, ways, site, view)
     fine = tuple(_title(way) for way in ways if way.stuck is None and way.hop and way not in asked)
     view, asked = await _called(site, view, asked, timeout)

@@ -59,7 +59,12 @@ def chart(one: Punctuality, now: datetime) -> Chart:
 
     return Chart(
         since, now, most, up(one.allowed),
-        tuple((across(arrival.at), up(arrival.took), arrival.took > one.allowed) for arrival in one.arrivals),
+        # A fleet arrives all at once: dots that hide each other are one.
+        tuple(
+            dict.fromkeys(
+                (across(arrival.at), up(arrival.took), arrival.took > one.allowed) for arrival in one.arrivals
+            )
+        ),
         tuple(
             Band(spell.trouble, across(spell.since), max(across(spell.until or now) - across(spell.since), 4))
             for spell in one.spells

@@ -19,7 +19,7 @@ from mailtrust.web.copies import Standing
 from mailtrust.web.source import Corner, Present
 
 _DAYS = 30
-_MOST_MISSING, _MOST_ARRIVALS = 20, 20
+_MOST_MISSING, _MOST_ARRIVALS, _MOST_COMMANDS = 20, 20, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _told(asked: Asked, one: Punctuality, now: datetime) -> Told:
         tuple(sorted({own.seen.viewpoint for own in corners.values() if _is_home(own, one.place)})),
         chart(one, now),
         event,
-        tuple(sorted(commands)),
+        tuple(sorted(commands))[:_MOST_COMMANDS],
         asked.texts.page(event).user_action if event is not None and _needs_steps(one) else (),
         max(len(one.missing) - _MOST_MISSING, 0),
         one.arrivals[: -_MOST_ARRIVALS - 1 : -1],
