@@ -16,11 +16,8 @@ from mailtrust.web.serve import serving
 from mailtrust.web.source import Sites
 from tests.loopback import LOOPBACK, free_port
 from tests.programs import program
+from tests.web.browser import ARGUMENTS
 
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 NARROW = {"width": 360, "height": 740}
 _LOOK_EVERY = timedelta(milliseconds=300)
 
@@ -45,7 +42,7 @@ async def opened(address: str, *, language: str = "en", **context: Any) -> Async
     """
     complaints: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=[*QUIET])
+        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
         options = {"viewport": {"width": 1280, "height": 900}, **context}
         page = await (await browser.new_context(locale=language, **options)).new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type != "log" else None)
