@@ -99,3 +99,14 @@ async def test_it_is_readable_on_a_narrow_screen(tonight: Night, language: str, 
         opened(f"{address}/replicas", language=language, viewport=NARROW, color_scheme="dark") as page,
     ):
         await expect(page.get_by_role("heading", name=late)).to_be_visible()
+
+
+async def test_what_is_old_is_not_green(tonight: Night) -> None:
+    await tonight.enabled()
+
+    async with dashboard(tonight.site) as address, opened(f"{address}/replicas") as page:
+        well = page.locator("h2 .good").first
+        green = await well.evaluate("one => getComputedStyle(one).color")
+        await page.evaluate("document.body.classList.add('is-old')")
+
+        assert await well.evaluate("one => getComputedStyle(one).color") != green

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from mailtrust.agent.site import Site
+from mailtrust.agent.supervision import told_fault
 from mailtrust.agent.why import Answers, ask
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
@@ -76,6 +77,8 @@ async def _waiting(site: Site, view: View, timeout: timedelta | None) -> tuple[A
         return await ask(site, None, seen=view, timeout=timeout, on_its_way=False), ""
     except MailtrustError as error:
         return None, error.message
+    except Exception as fault:  # noqa: BLE001  # whoever watches everything must not go blind over one queue
+        return None, told_fault("the look at the queue met a fault", fault)
 
 
 def _counted(site: Site) -> tuple[tuple[Count, ...], str]:
