@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,15 @@ import mailtrust
 from mailtrust.core.events.catalog import BY_CODE, CATALOG, CERTIFICATE_MISSING, EXPIRED, OVERDUE
 from mailtrust.core.events.explain import placeholders
 from mailtrust.core.model.event import Category, Event, Finding, Said, Severity
+from mailtrust.core.model.plan import Phase
+from mailtrust.core.model.sighting import Slot
+from mailtrust.core.punctuality import Trouble
+from mailtrust.core.timeline import Step
 from mailtrust.errors import TextMissing
 from mailtrust.texts import LANGUAGES, EventText, load
 from mailtrust.web.copies import Standing
+from mailtrust.web.pages.checklist import Mark
+from mailtrust.web.scale import SPANS
 from tests.make import HUB1
 from tests.texts.sources import literals
 
@@ -124,9 +130,23 @@ def test_every_label_that_the_sources_show_exists() -> None:
     shown |= {f"web-state-{one.value}" for one in Standing} | {
         f"web-error-{code}" for code in (404, 405, 500)
     }
+    shown |= set(parts_of_a_server())
 
     assert shown - {""} <= words("en", "labels").keys()
     assert words("en", "labels").keys() <= literals(SOURCE) | shown
+
+
+def parts_of_a_server() -> Iterator[str]:
+    """What templates put together of values."""
+    yield from (f"web-slot-{one}" for one in Slot)
+    yield from (f"web-step-{one}" for one in Step)
+    yield from (f"web-mark-{one}" for one in Mark)
+    yield from (f"web-spell-{one}" for one in Trouble)
+    yield from (f"web-span-{span}" for span, _ in SPANS)
+    yield from (f"web-phase-{one}{what}" for one in Phase if one is not Phase.DONE for what in ("", "-is"))
+    # `Course.why`.
+    reasons = ("start", "now", "undo", "due", "compromised", "enable", "finish", "successor")
+    yield from (f"web-why-{why}" for why in reasons)
 
 
 @in_every_language

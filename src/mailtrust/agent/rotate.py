@@ -26,8 +26,10 @@ from mailtrust.core import succession
 from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Rehearse, Rotation
+from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, View
 from mailtrust.core.model.trust import KEPT_WHERE_NOTHING_IS_TOLD
+from mailtrust.core.policy import Policy
 from mailtrust.core.rotation import checklist, plan
 from mailtrust.core.succession import Course, course, pace_of
 from mailtrust.errors import Refused, StoreUnavailable
@@ -294,15 +296,13 @@ async def run(
         await asyncio.sleep(LOOK_AGAIN_AFTER.total_seconds())
 
 
-def lines(site: Site, view: View) -> tuple[tuple[Plan, ...], Course | None]:
+def lines(server: ServerName, view: View, policy: Policy) -> tuple[tuple[Plan, ...], Course | None]:
     """The whole checklist of what is under way here, line by line, and what it belongs to."""
     now = clock.now()
-    found = succession.asked(site.server, view, site.policy, now) or course(
-        site.server, view, site.policy, now
-    )
+    found = succession.asked(server, view, policy, now) or course(server, view, policy, now)
     if found is None or not found.plan.rotation.new:
         return (), found
-    pace = pace_of(found.why, site.policy)
+    pace = pace_of(found.why, policy)
     return tuple(checklist(found.plan.rotation, view, pace, now)), found
 
 

@@ -59,26 +59,39 @@ class _Way:
 
 
 async def ask(
-    site: Site, peer: str | None, *, postfix: Path | None = None, timeout: timedelta | None = None
+    site: Site,
+    peer: str | None,
+    *,
+    postfix: Path | None = None,
+    timeout: timedelta | None = None,
+    seen: View | None = None,
+    on_its_way: bool = True,
 ) -> Answers:
     """
     Why mail for *peer* does not go; None: whatever waits in the queue.
 
     *postfix* is the configuration directory of the Postfix whose queue is meant; None: the transport's.
+    *seen* is a look at everybody's entry that was made a moment ago, so that none need be made.  Without
+    *on_its_way* what was accepted a moment ago and not tried yet is left out.
     Raises: BadInput for a peer that neither the directory, nor a route, nor the queue knows;
     TransportUnavailable where the queue is asked about and cannot be read.
     """
-    (view, _), read = await asyncio.gather(look(site, wire=False), asyncio.to_thread(_queue, site, postfix))
+    view, read = await asyncio.gather(_seen(site, seen), asyncio.to_thread(_queue, site, postfix))
     if isinstance(read, MailtrustError) and peer is None:
         raise read
     waiting = () if isinstance(read, MailtrustError) else read
     unseen = (Said("unlooked.queue", {"why": read.message}),) if isinstance(read, MailtrustError) else ()
-    ways = _ways(site, view, stuck(waiting))
+    now = clock.now()
+    ways = _ways(site, view, (one for one in stuck(waiting) if on_its_way or not one.is_on_its_way(now)))
     asked = [way for way in ways if way.stuck] if peer is None else _asked(peer, ways, site, view)
     fine = tuple(_title(way) for way in ways if way.stuck is None and way.hop and way not in asked)
     view, asked = await _called(site, view, asked, timeout)
     answers = _judged(site, view, asked, peer, fine, postfix, unseen)
     return Answers(view, _by_weight(answers), unseen, fine)
+
+
+async def _seen(site: Site, seen: View | None) -> View:
+    return seen if seen is not None else (await look(site, wire=False))[0]
 
 
 def _queue(site: Site, postfix: Path | None) -> tuple[Waiting, ...] | MailtrustError:

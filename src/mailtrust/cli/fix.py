@@ -1,7 +1,7 @@
 """`mailtrust fix`: the plan that mends the findings; then it is done, and looked at again."""
 
 import asyncio
-from typing import Any, assert_never
+from typing import Any
 
 import typer
 
@@ -15,20 +15,10 @@ from mailtrust.cli.program import application
 from mailtrust.cli.render import first_line, place_name, show_finding
 from mailtrust.config import Config
 from mailtrust.core.checks import Verdict
-from mailtrust.core.model.certificate import short
+from mailtrust.core.doing import doing
 from mailtrust.core.model.event import Severity
-from mailtrust.core.model.plan import (
-    Action,
-    Install,
-    Phase,
-    Present,
-    Publish,
-    Rehearse,
-    Replicate,
-    Restrict,
-    Withdraw,
-)
-from mailtrust.texts import Texts
+from mailtrust.core.model.plan import Action, Phase, Publish
+from mailtrust.texts import Texts, load
 
 app = application()
 
@@ -81,29 +71,7 @@ async def _fix(here: Session, config: Config, *, json_output: bool, yes: bool, d
 
 def describe_action(action: Action) -> str:
     """What an action does, in a few words."""
-    match action:
-        case Install(server=server, successor=True):
-            return f"make the next certificate of {server}"
-        case Install(server=server):
-            return f"make a certificate for {server}"
-        case Publish(fingerprint=fingerprint, replica=None):
-            return f"publish {short(fingerprint)} at the primary"
-        case Publish(fingerprint=fingerprint, replica=replica):
-            return f"publish {short(fingerprint)} at {replica}"
-        case Rehearse(fingerprint=fingerprint):
-            return f"ask every peer whether it would believe {short(fingerprint)}"
-        case Present(fingerprint=fingerprint):
-            return f"make {short(fingerprint)} the current certificate"
-        case Withdraw(server=server, fingerprint=fingerprint, pin=pin) if pin is not None:
-            return f"withdraw {short(fingerprint)} and its key from the entry of {server}, for good"
-        case Withdraw(server=server, fingerprint=fingerprint):
-            return f"withdraw {short(fingerprint)} from the entry of {server}, for good"
-        case Replicate():
-            return "unite the replicas"
-        case Restrict(file=file):
-            return f"let nobody but its owner read {file}"
-        case _:
-            assert_never(action)
+    return load("en").say(doing(action))
 
 
 def _tell_plan(planned: tuple[Action, ...]) -> None:

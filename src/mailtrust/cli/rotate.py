@@ -8,6 +8,7 @@ import typer
 
 from mailtrust import clock
 from mailtrust.agent import rotate
+from mailtrust.agent.checklist import report
 from mailtrust.agent.hands import hands
 from mailtrust.agent.look import ALONE, look
 from mailtrust.agent.rotate import Stepped
@@ -26,7 +27,7 @@ from mailtrust.cli.frame import (
 )
 from mailtrust.cli.output import emit, foretell, say, warn
 from mailtrust.cli.program import application
-from mailtrust.cli.rotate_page import checklist_page, report
+from mailtrust.cli.rotate_page import checklist_page
 from mailtrust.config import duration, write_duration
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import when

@@ -38,10 +38,6 @@ _LEAVE_OUT = (
     ("unseen", 1), ("proof", 1), ("changed", 0), ("not", 0),
 )  # fmt: skip
 """Which answer is cut down first, and to how many items."""
-_OWNERS = {
-    Owner.HERE: "owner.here", Owner.PEER: "owner.peer", Owner.DIRECTORY: "owner.directory",
-    Owner.NETWORK: "owner.network", Owner.NOBODY: "owner.nobody",
-}  # fmt: skip
 
 Typed = Callable[[str], str]
 """Turns a command of ours into what has to be typed here."""
@@ -105,7 +101,7 @@ def _sections(one: Why, others: Sequence[Why], words: _Words, typed: Typed) -> l
         command = typed(command)
     do = words.say(found.act)
     if found.is_trouble:
-        owner = words.say(Said(_OWNERS[found.owner], {"peer": one.peer or one.asked}))
+        owner = words.say(found.owner.said(one.peer or one.asked))
         do = f"[{owner}] {do}"
     trouble = found.is_trouble
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from mailtrust.agent.report import moment
 from mailtrust.core.model.certificate import short
-from mailtrust.core.model.event import Said, when
+from mailtrust.core.model.event import Said, said_duration, when
 from mailtrust.directory.place_name import place_name
 from mailtrust.texts import LANGUAGES, Texts, load
 from mailtrust.web.source import NOTHING_YET, Present
@@ -108,8 +109,15 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "short": short, "moment": moment, "when": when, "place": place_name, "prose": _prose,
+        "span": _span,
     }  # fmt: skip
     return made
+
+
+def _span(length: timedelta) -> str:
+    """A time as people say it: short ones to the tenth of a second, since replicas are that quick."""
+    seconds = length.total_seconds()
+    return f"{round(seconds, 1):g}s" if seconds < 60 else said_duration(seconds)
 
 
 def _prose(text: str) -> Markup:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from mailtrust.agent.look import assess
 from mailtrust.lab.member import Member
 from mailtrust.lab.organization import Organization
-from mailtrust.web.source import Corner, Typed
+from mailtrust.web.source import Corner, Typed, noticed
+from mailtrust.web.watch import Watch
 
 _TIMEOUT = timedelta(seconds=1)
 
@@ -20,11 +21,15 @@ class LabSource:
     def __init__(self, organization: Organization, typed: Callable[[Member], Typed]) -> None:
         self._members = organization.members
         self._typed = typed
+        self._watches = tuple(Watch(member.site) for member in self._members)
 
     async def look(self) -> tuple[Corner, ...]:
         """All of them side by side."""
         seen = await asyncio.gather(*(assess(one.site, timeout=_TIMEOUT) for one in self._members))
-        return tuple(
-            Corner(member.site, one, self._typed(member), "")
-            for member, one in zip(self._members, seen, strict=True)
+        return await noticed(
+            self._watches,
+            [
+                Corner(member.site, one, self._typed(member), "")
+                for member, one in zip(self._members, seen, strict=True)
+            ],
         )

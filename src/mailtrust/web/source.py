@@ -12,17 +12,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from mailtrust import clock
 from mailtrust.agent.look import OWN, Assessment, Scope, assess
+from mailtrust.agent.mail_flow import MailFlow
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
+from mailtrust.core.punctuality import Arrival
+from mailtrust.web.watch import Watch
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 _SEVERITIES = tuple(Severity)
@@ -40,6 +43,10 @@ class Corner:
     typed: Typed
     where: str
     """The server on which that is typed; empty for the machine that the dashboard runs on."""
+    arrivals: tuple[Arrival, ...] = ()
+    """What was seen to arrive at a replica since we look."""
+    mail: MailFlow | None = None
+    """None: nobody asked after the mail."""
 
 
 class Source(Protocol):
@@ -55,6 +62,7 @@ class Sites:
 
     def __init__(self, sites: Sequence[tuple[Site, Typed]]) -> None:
         self._sites = tuple(sites)
+        self._watches = tuple(Watch(site) for site, _ in self._sites)
 
     async def look(self) -> tuple[Corner, ...]:
         """All of them side by side."""
@@ -62,10 +70,22 @@ class Sites:
         seen = await asyncio.gather(
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
-        return tuple(
-            Corner(site, one, typed, site.server)
-            for (site, typed), one in zip(self._sites, seen, strict=True)
+        return await noticed(
+            self._watches,
+            [
+                Corner(site, one, typed, site.server)
+                for (site, typed), one in zip(self._sites, seen, strict=True)
+            ],
         )
+
+
+async def noticed(watches: Sequence[Watch], corners: Sequence[Corner]) -> tuple[Corner, ...]:
+    """Those corners, each with what its watch has noticed up to this look."""
+    mail = await asyncio.gather(*(watch.mail(one.seen) for watch, one in zip(watches, corners, strict=True)))
+    return tuple(
+        replace(one, arrivals=watch.arrivals(one.seen), mail=flow)
+        for one, watch, flow in zip(corners, watches, mail, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +120,21 @@ class Present:
             if one.server == name
         ]
         return tuple(sorted(found, key=lambda one: _SEVERITIES.index(one.severity)))
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """What was seen to arrive at a replica, of each server as its own corner saw it."""
+        return tuple(
+            one
+            for corner in self.viewpoints
+            for one in corner.arrivals
+            if self.corners[one.server].seen.viewpoint == corner.seen.viewpoint
+        )
+
+    @property
+    def viewpoints(self) -> tuple[Corner, ...]:
+        """Each configuration once."""
+        return tuple({corner.seen.viewpoint: corner for corner in self.corners.values()}.values())
 
     @property
     def verdict(self) -> Verdict:
@@ -140,6 +175,8 @@ def _version(corners: Mapping[ServerName, Corner], trouble: str) -> str:
         for plan in corner.seen.plans.values():
             waits = [one.said.phrase + one.place for one in plan.obstacles]
             digest.update(f"{plan.phase}{plan.rotation.new}{waits}".encode())
+        if corner.mail is not None:
+            digest.update("".join(corner.mail.told).encode())
     return digest.hexdigest()[:16]
 
 

@@ -105,3 +105,12 @@ def test_a_last_word_may_name_a_certificate_or_that_there_was_none() -> None:
     assert stuck([waits(words=HUB_2018)])[0].named == "3f9a2c71e5b0"
     assert stuck([waits("454 4.7.1 1036 no certificate was presented; mail is …")])[0].met_nobody
     assert stuck([waits("454 4.7.1 1036 TLS is required, with a certificate that …")])[0].met_nobody
+
+
+@pytest.mark.parametrize(
+    ("words", "waited", "expected"), [("", 0.5, True), ("", 1, False), ("busy", 0.5, False)]
+)
+def test_what_was_accepted_a_moment_ago_is_on_its_way(words: str, waited: float, *, expected: bool) -> None:
+    [held] = stuck([waits(words=words, since=NOON - minutes(waited))])
+
+    assert held.is_on_its_way(NOON) is expected

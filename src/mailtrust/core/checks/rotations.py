@@ -31,12 +31,13 @@ def rotation_blocked(case: Case) -> Iterator[Finding]:
         cause=None,
         values=values,
         evidence=(*evidence, ready) if is_ready else evidence,
-        action=_action(case.plan),
+        action=carry_on(case.plan),
         since=begun,
     )
 
 
-def _action(plan: Plan) -> str | None:
+def carry_on(plan: Plan) -> str | None:
+    """What to type where no agent carries it on; None where it waits, and nothing can be done."""
     if any(obstacle.said.phrase == "obstacle.peer-refuses" for obstacle in plan.obstacles):
         return "mailtrust flow --rehearse"
     if plan.action is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailtrust.core.events import catalog
@@ -46,6 +46,7 @@ class Complaint(StrEnum):
 
 
 LOCAL_HOP = "local"
+_FIRST_TRY_WITHIN = timedelta(minutes=1)
 _TRUST = "|".join(
     str(event.code)
     for event in (
@@ -150,6 +151,10 @@ class Stuck:
     def domains(self) -> tuple[str, ...]:
         """Of all recipients, each once, by name."""
         return tuple(sorted({domain for one in self.waiting for domain in one.domains}))
+
+    def is_on_its_way(self, now: datetime) -> bool:
+        """True for what was accepted a moment ago and not tried yet: every queue that works holds some."""
+        return not self.spokesman.said and now - self.since < _FIRST_TRY_WITHIN
 
     @property
     def met_nobody(self) -> bool:

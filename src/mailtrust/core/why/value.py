@@ -32,6 +32,16 @@ class Owner(StrEnum):
     NOBODY = "nobody"
     """It mends itself: wait."""
 
+    def said(self, peer: str) -> Said:
+        """Who that is, for mail to *peer*."""
+        return Said(_OWNERS[self], {"peer": peer})
+
+
+_OWNERS = {
+    Owner.HERE: "owner.here", Owner.PEER: "owner.peer", Owner.DIRECTORY: "owner.directory",
+    Owner.NETWORK: "owner.network", Owner.NOBODY: "owner.nobody",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailtrust.web.asked import Asked
-from mailtrust.web.pages import event, fleet, server
+from mailtrust.web.pages import event, fleet, mail, replicas, server
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Page:
 PAGES: tuple[Page, ...] = (
     Page("/", fleet.show, "web-fleet"),
     Page("/servers/{server}", server.show),
+    Page("/replicas", replicas.show, "web-replicas"),
+    Page("/mail", mail.show, "web-mail"),
     Page("/events", event.contents, "web-events"),
     Page("/events/{code:int}", event.show),
 )

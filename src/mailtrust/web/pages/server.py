@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -12,19 +10,11 @@ from starlette.responses import Response
 from mailtrust.core.model.server import ServerName
 from mailtrust.web.asked import Asked
 from mailtrust.web.copies import row
+from mailtrust.web.pages import checklist, time_line
 from mailtrust.web.pages.finding import told
+from mailtrust.web.pages.part import Part
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A section of the page, below the findings."""
-
-    template: str
-    """It is included, begins with an `h2`, and meets its values as `part`."""
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-PARTS: tuple[Callable[[Asked, ServerName], Part | None], ...] = ()
+PARTS: tuple[Callable[[Asked, ServerName], Part | None], ...] = (checklist.part, time_line.part)
 """In the order of the page; None where there is nothing to show of that server."""
 
 
