@@ -68,7 +68,7 @@ async def ask(
     Raises: BadInput for a peer that neither the directory, nor a route, nor the queue knows;
     TransportUnavailable where the queue is asked about and cannot be read.
     """
-    (view, _), read = await asyncio.gather(look(site, wire=False), asyncio.to_thread(_queue, site, postfix))
+    (view, _), read = await asyncio.gather(look(site, wire=False), asyncio.to_thread(queue, site, postfix))
     if isinstance(read, MailtrustError) and peer is None:
         raise read
     waiting = () if isinstance(read, MailtrustError) else read
@@ -81,7 +81,8 @@ async def ask(
     return Answers(view, _by_weight(answers), unseen, fine)
 
 
-def _queue(site: Site, postfix: Path | None) -> tuple[Waiting, ...] | MailtrustError:
+def queue(site: Site, postfix: Path | None = None) -> tuple[Waiting, ...] | MailtrustError:
+    """What waits in the transport's queue, or why that cannot be seen.  Blocking: call it from a thread."""
     try:
         if postfix is not None or site.config.transport.kind == "postfix":
             return postfix_queue(postfix or site.config.transport.postfix)

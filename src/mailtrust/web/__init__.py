@@ -1,0 +1,1 @@
+"""What people see in a browser, and what their monitoring reads: the dashboard and the metrics."""
