@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mailtrust.agent import why
+from mailtrust.agent.incidents import changes
 from mailtrust.agent.journal import EntryKind
 from mailtrust.agent.look import Assessment
 from mailtrust.agent.site import Site
@@ -75,21 +76,21 @@ def _arrivals(site: Site) -> Mapping[str, timedelta]:
 
 
 def _still_open(site: Site, seen: Assessment) -> Iterator[Finding]:
-    """What an earlier look opened, and this one could neither see nor close."""
-    if seen.notes:
-        # Nobody closes anything in a journal that cannot be written.
-        return
+    """What an earlier look opened, and this one could neither see nor close, had it written the journal."""
     diagnosis = seen.diagnosis
     told = (*diagnosis.findings, *(one.finding for one in diagnosis.silenced), *seen.acknowledged)
     told_of = {one.incident for one in told}
     acks = site.journal.acks(seen.checked_at)
     try:
-        opened = site.journal.open_findings()
+        opened = {entry.finding.incident: entry for entry in site.journal.open_findings() if entry.finding}
     except StoreUnavailable:
         return
-    for entry in opened:
+    closing = {
+        key for kind, key, _ in changes(opened, diagnosis, seen.scope, acks) if kind is EntryKind.CLOSED
+    }
+    for key, entry in opened.items():
         one = entry.finding
-        if one is None or one.incident in told_of or one.server not in seen.scope:
+        if one is None or key in told_of | closing or one.server not in seen.scope:
             continue
         if not any(ack.covers(one.event.code, one.server) for ack in acks):
             yield one

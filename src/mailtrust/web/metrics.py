@@ -21,22 +21,26 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of Prometheus' text format, which everything that scrapes understands."""
 
 
-def exposition(known: Sequence[Known]) -> bytes:
-    """Every metric of the table with its samples; also where nobody has looked yet."""
+def exposition(known: Sequence[Known], *, succeeded: bool = True) -> bytes:
+    """
+    Every metric of the table with its samples; also where nobody has looked yet.
+
+    *succeeded* is False where a later look came to nothing, so that what is known is of an earlier one.
+    """
     registry = CollectorRegistry()
-    registry.register(_Known(known))
+    registry.register(_Known(known, succeeded=succeeded))
     return generate_latest(registry)
 
 
 class _Known:
     """As the registry collects from it."""
 
-    def __init__(self, known: Sequence[Known]) -> None:
-        self._known = known
+    def __init__(self, known: Sequence[Known], *, succeeded: bool) -> None:
+        self._samples = samples(known, mailtrust.__version__, succeeded=succeeded)
 
     def collect(self) -> Iterable[Family]:
         """A family for each metric."""
-        for metric, held in samples(self._known, mailtrust.__version__).items():
+        for metric, held in self._samples.items():
             family = _family(metric)
             for labels, value in held:
                 family.add_metric(labels, value)

@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from mailtrust import clock
 from mailtrust.agent.look import OWN, Assessment, Scope, assess
+from mailtrust.agent.metrics import local
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict
+from mailtrust.core.metrics.facts import Local
 from mailtrust.core.model.event import Finding, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
@@ -38,6 +40,8 @@ class Corner:
     site: Site
     seen: Assessment
     typed: Typed
+    local: Local = field(default_factory=Local)
+    """What its own queue and journal count, for metrics."""
 
 
 class Source(Protocol):
@@ -60,7 +64,11 @@ class Sites:
         seen = await asyncio.gather(
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
-        return tuple(Corner(site, one, typed) for (site, typed), one in zip(self._sites, seen, strict=True))
+        looked = [(site, typed, one) for (site, typed), one in zip(self._sites, seen, strict=True)]
+        counted = await asyncio.gather(*(asyncio.to_thread(local, site, one) for site, _, one in looked))
+        return tuple(
+            Corner(site, one, typed, here) for (site, typed, one), here in zip(looked, counted, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

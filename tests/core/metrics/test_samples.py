@@ -344,9 +344,10 @@ def test_a_server_that_is_seen_twice_counts_as_it_sees_itself() -> None:
 
 
 def test_before_anybody_looked_there_is_the_release_and_nothing_wrong_is_said() -> None:
-    found = samples((), "1.0")
+    found = samples((), "1.0", succeeded=False)
 
     assert found[table.BUILD] == [(("1.0",), 1.0)]
+    assert found[table.LOOKED] == [((), 0.0)]
     assert found[table.LAST_LOOK] == []
 
 

@@ -28,13 +28,17 @@ RAISED = (
 """What is met and not found: each has a series, also when it never happened."""
 
 
-def samples(known: Sequence[Known], version: str) -> Mapping[Metric, list[tuple[tuple[str, ...], float]]]:
+def samples(
+    known: Sequence[Known], version: str, *, succeeded: bool = True
+) -> Mapping[Metric, list[tuple[tuple[str, ...], float]]]:
     """
     By metric in the order of the table, every sample: the values of its labels, and its value.
 
-    Of two looks at one server its own counts, so that no series is there twice.
+    Of two looks at one server its own counts, so that no series is there twice.  *succeeded*: no later look
+    came to nothing.
     """
     found: dict[Metric, list[tuple[tuple[str, ...], float]]] = {metric: [] for metric in table.METRICS}
+    found[table.LOOKED].append(((), float(succeeded)))
     for metric, labels, value in _all(known, version):
         found[metric].append((labels, value))
     return found

@@ -65,6 +65,11 @@ SERVERS = Metric(
 LAST_LOOK = Metric(
     "mailtrust_last_look_timestamp_seconds", "When that server was looked at.", ("server",), Unit.MOMENT
 )
+LOOKED = Metric(
+    "mailtrust_last_look_succeeded",
+    "The last look came to its end; else everything here is of an earlier one.",
+    (), Unit.YES,
+)  # fmt: skip
 
 INSTALLED_PUBLISHED = Metric(
     "mailtrust_agreement_installed_published_home",
@@ -208,7 +213,7 @@ RAISED = Metric(
 )  # fmt: skip
 
 METRICS: tuple[Metric, ...] = (
-    BUILD, VERDICT, SERVERS, LAST_LOOK,
+    BUILD, VERDICT, SERVERS, LAST_LOOK, LOOKED,
     INSTALLED_PUBLISHED, PUBLISHED_REPLICA, REPLICA_HOME, PRESENTED_PUBLISHED, PRESENTED_CURRENT,
     PUBLISHED_INSTALLED, NEXT_REPLICA,
     REPLICA_READABLE, REPLICA_LAG, REPLICA_MEASURED, LATENCY_LIMIT,
