@@ -66,6 +66,11 @@ class Live:
         """True where nobody else can watch."""
         return len(self._watchers) >= MOST_WATCHERS
 
+    @property
+    def is_watched(self) -> bool:
+        """True while somebody has a page open."""
+        return bool(self._watchers)
+
     async def run(self) -> None:
         """Look until cancelled, as long as somebody is there to be shown."""
         while True:

@@ -13,7 +13,7 @@ import binascii
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -45,7 +45,7 @@ class Access:
 
     names: frozenset[str] = frozenset()
     """The host names under which the dashboard is known, besides loopback's."""
-    token: str = ""
+    token: str = field(default="", repr=False)
     """Asked for where it is not empty: as a Bearer token, or as the password of any name (Basic)."""
     proxy_header: str = ""
     """The header in which a reverse proxy says who asks; without it nothing is answered."""

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +28,14 @@ _END_WITHIN_SECONDS = 2
 _IDLE_SECONDS = 30
 _MOST_CONNECTIONS = 500
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # compared with, and not listened on
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A dashboard that is up."""
+
+    address: str
+    live: Live
 
 
 class _Quiet(uvicorn.Server):
@@ -66,9 +75,9 @@ async def serving(
     every: timedelta,
     language: str = "en",
     or_any_port: bool = False,
-) -> AsyncIterator[str]:
+) -> AsyncIterator[Up]:
     """
-    The dashboard, up; its address.  It is closed at the end, and whoever watches is let go.
+    The dashboard, up.  It is closed at the end, and whoever watches is let go.
 
     *or_any_port*: where that port is taken, another one will do.
     Raises: TransportUnavailable where nothing can listen there.
@@ -88,7 +97,7 @@ async def serving(
         while not server.started and not running.done():  # noqa: ASYNC110  # it tells nobody
             await asyncio.sleep(0.01)
         host = "127.0.0.1" if listen.host in _ANY_ADDRESS else listen.host
-        yield f"http://{Endpoint(host, listening.getsockname()[1])}/"
+        yield Up(f"http://{Endpoint(host, listening.getsockname()[1])}/", live)
     finally:
         server.should_exit = True
         live.close()

@@ -40,6 +40,8 @@ class Corner:
     site: Site
     seen: Assessment
     typed: Typed
+    where: str
+    """The server on which that is typed; empty for the machine that the dashboard runs on."""
     local: Local = field(default_factory=Local)
     """What its own queue and journal count, for metrics."""
 
@@ -67,7 +69,8 @@ class Sites:
         looked = [(site, typed, one) for (site, typed), one in zip(self._sites, seen, strict=True)]
         counted = await asyncio.gather(*(asyncio.to_thread(local, site, one) for site, _, one in looked))
         return tuple(
-            Corner(site, one, typed, here) for (site, typed, one), here in zip(looked, counted, strict=True)
+            Corner(site, one, typed, site.server, here)
+            for (site, typed, one), here in zip(looked, counted, strict=True)
         )
 
 

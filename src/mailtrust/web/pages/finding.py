@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailtrust.core.model.event import Finding, Severity
 from mailtrust.web.asked import Asked
+
+# Of `explain` and `lab` there is no other on another server.
+_COMMAND = re.compile(r"`(mailtrust (?!explain|lab)[a-z][^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Told:
     command: str | None
     """To paste as it is."""
     where: str
-    """The server on which to type it."""
+    """The server on which to type it; empty for the machine that the dashboard runs on."""
     steps: tuple[str, ...]
     """What to do where no one line does it."""
     hence: tuple[Finding, ...] = ()
@@ -53,11 +57,11 @@ def told(asked: Asked, finding: Finding) -> Told:
         finding,
         page.title,
         texts.message(finding),
-        texts.cause(finding),
+        _COMMAND.sub(lambda found: f"`{corner.typed(found[1])}`", texts.cause(finding)),
         tuple(texts.say(said) for said in finding.evidence),
         tuple((one.cause, texts.say(one.why)) for one in finding.ruled_out),
         corner.typed(finding.action) if finding.action else None,
-        corner.seen.viewpoint,
+        corner.where,
         () if finding.action else page.user_action,
         tuple(one.finding for one in corner.seen.diagnosis.silenced if one.explained_by is finding),
     )
