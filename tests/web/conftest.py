@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from mailtrust.web.security import Access
+from tests.web.browser import Reader, chromium
 from tests.web.scene import Scene, Up, a_healthy, a_missing
 
 Show = Callable[..., Up]
@@ -31,3 +33,20 @@ def dashboard(show: Show) -> Up:
     scene = Scene()
     scene.show(a_missing("hub1.example.test"), a_healthy("hub2.example.test"))
     return show(scene)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For one module at a time: while it is open, tests that await have no loop."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def reader(browser: Browser) -> Iterator[Reader]:
+    """Ends with every page closed, and nothing on any console."""
+    found = Reader(browser)
+    yield found
+    for context in browser.contexts:
+        context.close()
+    assert found.complaints == []
