@@ -6,10 +6,12 @@ import re
 import subprocess
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from prometheus_client.parser import text_string_to_metric_families
 
 from mailtrust.core.metrics.table import METRICS
 from tests.cli.desk import HUB1, Desk
+from tests.make import an_x509
 from tests.programs import needs
 
 EVERY = ("check", "--format", "prometheus")
@@ -106,6 +108,39 @@ def test_a_file_is_replaced_at_one_stroke_and_the_line_of_a_plugin_is_said(desk:
     assert ran.out.startswith("MAILTRUST OK - ")
     assert names(file.read_text()) == {metric.name for metric in METRICS}
     assert (file.stat().st_mode & 0o777, list(file.parent.iterdir())) == (0o644, [file])
+
+
+def test_a_fleet_is_not_forgotten_while_no_replica_can_be_read(desk: Desk) -> None:
+    desk.enabled()
+    (desk.folder / "hub2.pem").write_bytes(an_x509("hub2.example.test").public_bytes(Encoding.DER))
+    desk.must("directory", "put", "hub2.example.test", desk.folder / "hub2.pem", "--yes")
+    desk.must("directory", "replicate", "--once")
+    file = desk.folder / "mailtrust.prom"
+    desk.type(*EVERY, "--all", "--output", file)
+    before = file.read_text()
+    for name in ("dc1", "dc2", "dc3"):
+        desk.damage(name)
+
+    for _ in range(2):
+        desk.type(*EVERY, "--all", "--output", file)
+
+    metric, labels = "mailtrust_agreement_published_replica", {"server": "hub2.example.test"}
+    assert value(before, metric, **labels) == [1, 1, 1]
+    assert value(file.read_text(), metric, **labels) == [-1, -1, -1]
+    assert judged_by_prometheus(file.read_text()) == ""
+
+
+def test_what_somebody_else_wrote_there_is_replaced(desk: Desk) -> None:
+    desk.enabled()
+    file = desk.folder / "mailtrust.prom"
+    file.write_bytes(b"\xff{{{ no metrics")
+    for name in ("dc1", "dc2", "dc3"):
+        desk.damage(name)
+
+    ran = desk.type(*EVERY, "--output", file)
+
+    assert ran.code == 3
+    assert names(file.read_text()) == {metric.name for metric in METRICS}
 
 
 def test_a_folder_that_is_not_there_is_unknown(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from mailtrust.core.metrics.table import METRICS
 from mailtrust.errors import DirectoryUnavailable
 from mailtrust.web.security import Access
 from tests.loopback import LOOPBACK, PATIENCE
-from tests.make import HUB1, HUB2
+from tests.make import DC1, DC2, DC3, HUB1, HUB2, a_view, an_unread_replica
 from tests.programs import needs
 from tests.web.conftest import Show
 from tests.web.scene import Scene, Up, a_corner, a_healthy, a_missing, half_unread
@@ -131,6 +131,21 @@ def test_two_corners_that_see_one_server_give_each_series_once(show: Show) -> No
     lines = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
     assert len(lines) == len(set(lines))
     assert value(text, "mailtrust_queue_readable", server=HUB2) == [1]
+
+
+def test_a_fleet_is_not_forgotten_while_no_replica_can_be_read(show: Show) -> None:
+    fleet = a_healthy(HUB1).see([*a_healthy(HUB2).latest[HUB2].values()])
+    blind = a_view(*(an_unread_replica(url, home=url == DC1) for url in (DC1, DC2, DC3)))
+    scene = Scene((a_corner(fleet, viewpoint=HUB1),))
+    up = show(scene)
+    agreement = "mailtrust_agreement_published_replica"
+    before = value(up.ask("/metrics").text, agreement, server=HUB2)
+
+    scene.corners = (a_corner(blind, viewpoint=HUB1),)
+    after_the_next_look(up)
+
+    assert before == [1, 1, 1]
+    assert value(up.ask("/metrics").text, agreement, server=HUB2) == [-1, -1, -1]
 
 
 def test_it_asks_for_the_token_as_every_page_does(show: Show) -> None:

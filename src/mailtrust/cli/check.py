@@ -88,7 +88,7 @@ def check(
         )
     shelf = texts()
     scope, patience = Scope(everybody, name), duration(timeout) if timeout else None
-    work = _assess(config, scope, patience, metrics=form is Format.PROMETHEUS)
+    work = _assess(config, scope, patience, _before(output) if form is Format.PROMETHEUS else None)
     seen, metrics = loop.run(work) if everybody else asyncio.run(work)
     for note in seen.notes:
         caution(note)
@@ -102,20 +102,29 @@ def check(
 
 
 async def _assess(
-    config: Config, scope: Scope, timeout: timedelta | None, *, metrics: bool
+    config: Config, scope: Scope, timeout: timedelta | None, before: bytes | None
 ) -> tuple[Assessment, bytes]:
+    """The metrics are made where something was given *before*, if only nothing."""
     async with open_site(config) as site:
         site.journal.tell = caution
         seen = await assess(site, scope, timeout=timeout)
-        return seen, await asyncio.to_thread(_metrics, site, seen) if metrics else b""
+        return seen, b"" if before is None else await asyncio.to_thread(_metrics, site, seen, before)
 
 
-def _metrics(site: Site, seen: Assessment) -> bytes:
+def _before(output: Path | None) -> bytes:
+    """What was written there the last time; nothing where there is nothing to read."""
+    try:
+        return output.read_bytes() if output is not None else b""
+    except OSError:
+        return b""
+
+
+def _metrics(site: Site, seen: Assessment, before: bytes) -> bytes:
     # Whoever wants no metrics does not wait for what they are made with.
     from mailtrust.agent.metrics import known, local
     from mailtrust.web.metrics import exposition
 
-    return exposition((known(seen, local(site, seen)),))
+    return exposition((known(seen, local(site, seen)),), before=before)
 
 
 def _write(metrics: bytes, output: Path | None, seen: Assessment) -> None:

@@ -51,21 +51,22 @@ class Scraped:
 
     def _prepare(self, present: Present) -> None:
         if time.monotonic() - self._asked_at < _SCRAPED_WITHIN.total_seconds():
-            self._following = _made(present)
+            self._following = _made(present, self._page.plain)
 
     async def _of(self, present: Present) -> _Page:
         async with self._making:
             if self._following.of is present:
                 self._page = self._following
             if self._page.of is not present:
-                self._page = await asyncio.to_thread(_made, present)
+                self._page = await asyncio.to_thread(_made, present, self._page.plain)
             return self._page
 
 
-def _made(present: Present) -> _Page:
+def _made(present: Present, before: bytes = b"") -> _Page:
     # A corner stands there once for each server that it sees best.
     corners = {id(corner): corner for corner in present.corners.values()}
     looked = present.looked_at is not None and not present.trouble
-    text = exposition([known(one.seen, one.local) for one in corners.values()], succeeded=looked)
+    seen = [known(one.seen, one.local) for one in corners.values()]
+    text = exposition(seen, succeeded=looked, before=before)
     # The fastest level: it halves the time, and costs a few per cent of the size.
     return _Page(present, text, gzip.compress(text, compresslevel=1))

@@ -10,6 +10,7 @@ from mailtrust.core.checks import Verdict
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
 from mailtrust.core.metrics import table
+from mailtrust.core.metrics.carried import Samples
 from mailtrust.core.metrics.copies import Sample, copies
 from mailtrust.core.metrics.facts import Known, Local, seen_best
 from mailtrust.core.metrics.table import NEVER, UNKNOWN, UNSEEN, Metric
@@ -28,9 +29,7 @@ RAISED = (
 """What is met and not found: each has a series, also when it never happened."""
 
 
-def samples(
-    known: Sequence[Known], version: str, *, succeeded: bool = True
-) -> Mapping[Metric, list[tuple[tuple[str, ...], float]]]:
+def samples(known: Sequence[Known], version: str, *, succeeded: bool = True) -> Samples:
     """
     By metric in the order of the table, every sample: the values of its labels, and its value.
 
