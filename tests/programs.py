@@ -47,6 +47,7 @@ PACKAGES = {
     "postconf": "postfix",
     "postmap": "postfix",
     "posttls-finger": "postfix",
+    "promtool": "prometheus",
     "ps": "procps",
     "samba": "samba",
     "samba-tool": "samba-common-bin",

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the programs that tests ask for a second opinion, where it may: as root or with sudo that asks for no
-# password, and with apt-get.  Only missing ones; no service is started, Samba's will not start with the machine
-# either, and its kernel is not tuned for 389 DS; no other package is removed or configured.  Exim is unpacked below
-# /usr/local/lib/mailtrust-tests and not installed: it would push out Postfix.
+# password, and with apt-get.  Only missing ones; no service is started, Samba's and Prometheus' will not start
+# with the machine either, and its kernel is not tuned for 389 DS; no other package is removed or configured.  Exim
+# is unpacked below /usr/local/lib/mailtrust-tests and not installed: it would push out Postfix.
 # Otherwise it names what is left out; under CI=true a missing program is a failure, or nobody would notice.
 # SYSTEM_PACKAGES=no installs nothing.
 set -eu
@@ -21,6 +21,7 @@ ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on
 gcc:gcc:the benchmark beside a prober in C
 chromium:chromium:the page as a browser shows it
+promtool:prometheus:the metrics and the alert rules as Prometheus reads them
 slapd:slapd:the conversations with another LDAP server
 ns-slapd:389-ds-base:the conversations with 389 Directory Server
 certutil:libnss3-tools:the conversations with 389 Directory Server
@@ -99,9 +100,9 @@ case " $* " in *" postfix "*)
         sleep 10
     done
 esac
-# Nor may what is new here start with the machine: nobody asked for a file server.
+# Nor may what is new here start with the machine: nobody asked for a file server, or for a database.
 new_services=
-for one in samba-ad-dc smbd nmbd winbind; do
+for one in samba-ad-dc smbd nmbd winbind prometheus prometheus-node-exporter; do
     [ -e "/lib/systemd/system/$one.service" ] || new_services="$new_services $one"
 done
 # Nor may 389 DS set the kernel's limits when the machine starts: a file of that name in /etc counts instead.

@@ -46,14 +46,14 @@ def main() -> None:
             for size in sizes:
                 here = Path(folder, str(size))
                 here.mkdir()
-                _publish(here, ders[:size])
+                publish(here, ders[:size])
                 costs = [_check(here, size, number) for number in range(options.rounds)]
             if options.profile:
                 print(_profile(here))
     _judge(sizes[-1], costs)
 
 
-def _publish(folder: Path, ders: Sequence[bytes]) -> None:
+def publish(folder: Path, ders: Sequence[bytes]) -> None:
     """
     Three replicas that agree, and the configuration of the first server.
 

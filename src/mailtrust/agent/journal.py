@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -324,9 +324,9 @@ class Journal:
         """Up to where a log was read; None where it never was.  Raises: StoreUnavailable."""
         return self._file.read(lambda db: sessions.bookmark(db, source), empty=None)
 
-    def sessions(self) -> tuple[Count, ...]:
-        """Everything that was counted and is still kept, by day.  Raises: StoreUnavailable."""
-        return self._file.read(sessions.counted, empty=())
+    def sessions(self, since: date | None = None) -> tuple[Count, ...]:
+        """What was counted since that day (UTC), or is still kept at all.  Raises: StoreUnavailable."""
+        return self._file.read(lambda db: sessions.counted(db, since), empty=())
 
     def _known(self, work: Work[_Result], *, empty: _Result) -> _Result:
         """What the journal knows; *empty* where it cannot be read: a write would find out why."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mailtrust.agent.journal_rows import moment
 from mailtrust.core.sessions import OTHERS, Count, Met, Reason, Way
@@ -39,11 +39,12 @@ def add(db: sqlite3.Connection, counts: Iterable[Count]) -> None:
         db.execute("DELETE FROM session WHERE day < ?", ((latest - _KEPT).isoformat(),))
 
 
-def counted(db: sqlite3.Connection) -> tuple[Count, ...]:
-    """Everything that is kept; of a file of an older release nothing."""
+def counted(db: sqlite3.Connection, since: date | None = None) -> tuple[Count, ...]:
+    """Everything that is kept, or came since that day; of a file of an older release nothing."""
     if not _is_there(db, "session"):
         return ()
     query = "SELECT peer, way, reason, server, fingerprint, pin, sessions, first_at, last_at FROM session"
+    rows = db.execute(f"{query} WHERE day >= ?", (since.isoformat(),)) if since else db.execute(query)
     return tuple(
         Count(
             Met(peer, Way(way), Reason(reason), server, fingerprint, pin),
@@ -51,7 +52,7 @@ def counted(db: sqlite3.Connection) -> tuple[Count, ...]:
             datetime.fromisoformat(first_at),
             datetime.fromisoformat(last_at),
         )
-        for peer, way, reason, server, fingerprint, pin, sessions, first_at, last_at in db.execute(query)
+        for peer, way, reason, server, fingerprint, pin, sessions, first_at, last_at in rows
     )
 
 

@@ -97,7 +97,8 @@ async def look(
 async def assess(site: Site, scope: Scope = OWN, *, timeout: timedelta | None = None) -> Assessment:
     """Look, then think, then write into the journal what opened, changed and closed."""
     view, servers = await look(site, scope, timeout=timeout)
-    return judged(site, view, servers, alone=scope.alone)
+    # Of a whole organization it takes a while, and whoever else is on this loop is not to wait for it.
+    return await asyncio.to_thread(judged, site, view, servers, alone=scope.alone)
 
 
 def judged(site: Site, view: View, servers: tuple[ServerName, ...], *, alone: bool = False) -> Assessment:

@@ -76,7 +76,7 @@ async def ask(
     Raises: BadInput for a peer that neither the directory, nor a route, nor the queue knows;
     TransportUnavailable where the queue is asked about and cannot be read.
     """
-    view, read = await asyncio.gather(_seen(site, seen), asyncio.to_thread(_queue, site, postfix))
+    view, read = await asyncio.gather(_seen(site, seen), asyncio.to_thread(queue, site, postfix))
     if isinstance(read, MailtrustError) and peer is None:
         raise read
     waiting = () if isinstance(read, MailtrustError) else read
@@ -94,7 +94,8 @@ async def _seen(site: Site, seen: View | None) -> View:
     return seen if seen is not None else (await look(site, wire=False))[0]
 
 
-def _queue(site: Site, postfix: Path | None) -> tuple[Waiting, ...] | MailtrustError:
+def queue(site: Site, postfix: Path | None = None) -> tuple[Waiting, ...] | MailtrustError:
+    """What waits in the transport's queue, or why that cannot be seen.  Blocking: call it from a thread."""
     try:
         if postfix is not None or site.config.transport.kind == "postfix":
             return postfix_queue(postfix or site.config.transport.postfix)

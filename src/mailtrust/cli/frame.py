@@ -63,12 +63,16 @@ class Invocation:
     """`check`, also of Postfix, is a monitoring plugin: its first line and its exit code have a meaning."""
     config: str = ""
     """The configuration that was named, as it was typed."""
+    pipes_metrics: bool = False
+    """What goes to standard output is metrics, or nothing."""
 
     @classmethod
     def of(cls, arguments: Sequence[str]) -> Invocation:
         """Read off what was typed."""
         words = _words(arguments)
-        return cls("--json" in arguments, words[:1] == ["check"] or words == _DOCTOR, _config(arguments))
+        is_check = words[:1] == ["check"] or words == _DOCTOR
+        pipes_metrics = "prometheus" in arguments and "--output" not in arguments
+        return cls("--json" in arguments, is_check, _config(arguments), pipes_metrics)
 
     def tell(self, error: MailtrustError) -> None:
         """Say what went wrong, why, and what next."""
@@ -88,7 +92,7 @@ class Invocation:
         if self.json_output:
             emit({"schema": ERROR_SCHEMA, "error": message, "because": because, "hint": hint})
             return
-        if self.is_check:
+        if self.is_check and not self.pipes_metrics:
             say(f"MAILTRUST UNKNOWN - {message}")
         else:
             warn(f"mailtrust: {message}")

@@ -64,6 +64,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
         Word("dashboard", "dashboard", "What check and status see, in a browser, kept up to date."),
         Word("hub", "hub", "The embedded transport, and its queue."),
+        Word("monitoring", "monitoring", "Alert rules for Prometheus, and a dashboard for Grafana."),
         Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
         Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),
         Word("exim", "exim", "Exim as the transport: compile its files."),

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from mailtrust.web.asked import Asked, texts_for
 from mailtrust.web.live import Live
 from mailtrust.web.pages import NAVIGATION, PAGES, Page
+from mailtrust.web.scraped import Scraped
 from mailtrust.web.security import Access, Guard
 
 _STATIC = Path(__file__).parent / "static"
@@ -59,6 +60,7 @@ def make_app(live: Live, access: Access, *, language: str = "en") -> ASGIApp:
 
     routes: list[BaseRoute] = [
         Route("/live", watch, methods=["GET"]),
+        Route("/metrics", Scraped(live).answer, methods=["GET"]),
         Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         *(Route(page.path, _endpoint(page, live, language), methods=["GET"]) for page in PAGES),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,7 @@ from datetime import timedelta
 from mailtrust.agent.report import moment
 from mailtrust.agent.supervision import sentence, told_fault
 from mailtrust.errors import MailtrustError
-from mailtrust.web.source import NOTHING_YET, Present, Source, failed, present
+from mailtrust.web.source import NOTHING_YET, Corner, Present, Source, failed, present
 
 MOST_WATCHERS = 200
 _WATCHED_FOR = timedelta(minutes=2)
@@ -46,6 +46,8 @@ class Live:
 
     def __init__(self, source: Source, every: timedelta) -> None:
         self.every = every
+        self.prepare: Callable[[Present], object] = lambda _: None
+        """Called in a thread with what is known anew, before anybody is told."""
         self._source = source
         self._present = NOTHING_YET
         self._watchers: set[asyncio.Queue[_Tidings | None]] = set()
@@ -85,7 +87,7 @@ class Live:
         try:
             looked = await self._source.look()
             # Of thousands of servers that takes a moment, in which other readers are not to wait.
-            self._present = await asyncio.to_thread(present, looked)
+            self._present = await asyncio.to_thread(self._prepared, looked)
         except MailtrustError as error:
             self._present = failed(self._present, sentence(error))
         except Exception as fault:  # noqa: BLE001  # the next look may do better; the page says what it was
@@ -101,6 +103,14 @@ class Live:
         if not self._looked.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._looked.wait(), _FIRST_LOOK_WITHIN.total_seconds())
+        return self._present
+
+    async def known(self) -> Present:
+        """The same, and waited for only where nobody has looked at all: whoever scrapes has no time."""
+        if self._present is NOTHING_YET:
+            return await self.ask()
+        self._asked_at = asyncio.get_running_loop().time()
+        self._wanted.set()
         return self._present
 
     async def watch(self) -> AsyncIterator[bytes]:
@@ -127,6 +137,11 @@ class Live:
         self._is_closed = True
         for one in self._watchers:
             one.put_nowait(None)
+
+    def _prepared(self, looked: tuple[Corner, ...]) -> Present:
+        found = present(looked)
+        self.prepare(found)
+        return found
 
     def _is_watched(self) -> bool:
         now = asyncio.get_running_loop().time()

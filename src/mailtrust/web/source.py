@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from mailtrust import clock
 from mailtrust.agent.look import OWN, Assessment, Scope, assess
 from mailtrust.agent.mail_flow import MailFlow
+from mailtrust.agent.metrics import local
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict
+from mailtrust.core.metrics.facts import Local
 from mailtrust.core.model.event import Finding, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
@@ -47,6 +49,8 @@ class Corner:
     """What was seen to arrive at a replica since we look."""
     mail: MailFlow | None = None
     """None: nobody asked after the mail."""
+    local: Local = field(default_factory=Local)
+    """What its own queue and journal count, for metrics."""
 
 
 class Source(Protocol):
@@ -70,13 +74,13 @@ class Sites:
         seen = await asyncio.gather(
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
-        return await noticed(
-            self._watches,
-            [
-                Corner(site, one, typed, site.server)
-                for (site, typed), one in zip(self._sites, seen, strict=True)
-            ],
-        )
+        looked = [(site, typed, one) for (site, typed), one in zip(self._sites, seen, strict=True)]
+        counted = await asyncio.gather(*(asyncio.to_thread(local, site, one) for site, _, one in looked))
+        corners = [
+            Corner(site, one, typed, site.server, local=here)
+            for (site, typed, one), here in zip(looked, counted, strict=True)
+        ]
+        return await noticed(self._watches, corners)
 
 
 async def noticed(watches: Sequence[Watch], corners: Sequence[Corner]) -> tuple[Corner, ...]:
