@@ -63,7 +63,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
         Word("hub", "hub", "The embedded transport, and its queue."),
-        Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
+        Word("flow", "flow", "Follow mail stage by stage: where it stops, and why; who reaches whom."),
         Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),
         Word("exim", "exim", "Exim as the transport: compile its files."),
     )),
