@@ -437,6 +437,40 @@ async def test_the_screen_names_stage_event_and_what_to_type_in_both_languages(
     assert {one["state"] for one in told["hops"][0]["stages"]} == {"ok", "failed", "not-reached"}
 
 
+async def test_the_matrix_tells_what_was_seen_from_what_was_concluded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    async with (
+        desk(tmp_path) as here,
+        here.organization.hub(HUB2, port=here.port) as hub2,
+        here.organization.hub(HUB3, current=held(HUB3, "odd")) as hub3,
+    ):
+        await here.publish(held(HUB2), HUB2, hub2.endpoint)
+        await here.publish(held(HUB3), HUB3, hub3.endpoint)
+        code, screen = await here.type(capsys, "--all")
+        json_code, said = await here.type(capsys, "--all", "--json")
+
+    told = json.loads(said)
+    pairs = {
+        (one["from"][:4], one["to"][:4]): (one["verdict"], one["how"], one["event"]) for one in told["pairs"]
+    }
+    assert (code, json_code, told["schema"], told["verdict"]) == (1, 1, "mailtrust.flow-matrix/1", "blocked")
+    assert pairs == {
+        ("hub1", "hub2"): ("flows", "seen", None),
+        ("hub1", "hub3"): ("blocked", "seen", 12104),
+        ("hub2", "hub1"): ("unknown", "concluded", None),
+        ("hub2", "hub3"): ("blocked", "concluded", 12104),
+        ("hub3", "hub1"): ("blocked", "concluded", 12104),
+        ("hub3", "hub2"): ("blocked", "concluded", 12104),
+    }
+    assert told["counts"] == {"flows": 1, "slow": 0, "unproven": 0, "unknown": 1, "blocked": 4}
+    assert [line.split() for line in screen.splitlines()[3:6]] == [
+        ["1", "hub1", "●", "✗"], ["2", "hub2", "?", "×"], ["3", "hub3", "×", "×"],
+    ]  # fmt: skip
+    assert "12104 PresentedNotPublished" in screen
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [

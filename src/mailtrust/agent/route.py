@@ -7,7 +7,7 @@ What another server does with it then is known only where its configuration lies
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mailtrust.agent.site import Site
@@ -93,12 +93,12 @@ def named(text: str, view: View) -> ServerName:
 
 
 def way(site: Site, view: View, wanted: Target) -> Way:
-    """The hops to *wanted*.  Raises: BadInput where that is this server itself, TransportUnavailable."""
+    """The hops to *wanted*.  Blocking: call it from a thread.  Raises: BadInput for this server itself."""
     if wanted.domain == site.server:
         raise BadInput(
             f"{site.server} is this server itself", hint="mailtrust check says how it is; name another one"
         )
-    first = _first(site, view, wanted)
+    first = _first(site, view, wanted, _postfix_hops(site, [wanted.recipient]))
     if first is None:
         return Way(wanted, (), no_route=True)
     legs = [first, *_further(site, view, wanted, first)]
@@ -106,6 +106,14 @@ def way(site: Site, view: View, wanted: Target) -> Way:
     unfinished = wanted.domain in view.servers() and last != wanted.domain
     ends = Said("flow.goes-on-unseen", {"server": last, "to": wanted.text}) if unfinished else None
     return Way(wanted, tuple(legs), ends, _has_no_route(site, wanted))
+
+
+def first_legs(site: Site, view: View, servers: Iterable[ServerName]) -> dict[ServerName, Leg]:
+    """The first hop to each of these servers that has one, asked for together.  Blocking."""
+    wanted = {one: target(one, view) for one in servers}
+    hops = _postfix_hops(site, [one.recipient for one in wanted.values()])
+    found = {name: _first(site, view, one, hops) for name, one in wanted.items()}
+    return {name: leg for name, leg in found.items() if leg is not None}
 
 
 def listeners(view: View, server: ServerName) -> tuple[Endpoint, ...]:
@@ -131,7 +139,8 @@ def neighbours(site: Site) -> Mapping[ServerName, Config]:
     return found
 
 
-def _first(site: Site, view: View, wanted: Target) -> Leg | None:
+def _first(site: Site, view: View, wanted: Target, hops: Mapping[str, str]) -> Leg | None:
+    """*hops*: where Postfix would send mail for each recipient."""
     where, domain = wanted.where, wanted.domain
     if where is not None:
         return _leg(site, view, site.server, where, (), Said("flow.route-named", {"endpoint": str(where)}))
@@ -142,7 +151,7 @@ def _first(site: Site, view: View, wanted: Target) -> Leg | None:
             said = Said("flow.route-hub", {"domain": domain, "endpoint": str(route)})
             return _leg(site, view, site.server, route, (domain,), said)
     if transport.kind == "postfix":
-        hop = _postfix_hop(site, wanted)
+        hop = hops.get(wanted.recipient, "")
         there = endpoint_of(hop) if hop else None
         if there is not None and (hop.startswith("[") or domain not in view.servers()):
             said = Said("flow.route-postfix", {"domain": domain, "hop": hop})
@@ -170,12 +179,14 @@ def _hub_route(config: Config, domain: str) -> Endpoint | None:
     return config.transport.routes.get(domain) or config.transport.routes.get("*")
 
 
-def _postfix_hop(site: Site, wanted: Target) -> str:
+def _postfix_hops(site: Site, recipients: list[str]) -> Mapping[str, str]:
+    if site.config.transport.kind != "postfix" or not recipients:
+        return {}
     try:
-        return next_hops(site.config.transport.postfix, (wanted.recipient,)).get(wanted.recipient, "")
+        return next_hops(site.config.transport.postfix, recipients)
     except TransportUnavailable:
         # Its tools are not here, or we may not ask: then what the directory says has to do.
-        return ""
+        return {}
 
 
 def _leg(

@@ -11,9 +11,11 @@ from mailtrust.agent.arrival import marked
 from mailtrust.agent.flow import Desk, open_desk
 from mailtrust.agent.flow import flow as followed
 from mailtrust.agent.flow_report import flow_report
+from mailtrust.agent.reach import reach, reach_report
 from mailtrust.agent.route import target
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli import rehearsal
+from mailtrust.cli.flow_matrix import show_matrix
 from mailtrust.cli.flow_screen import show_flow
 from mailtrust.cli.frame import (
     DryRunOption,
@@ -101,7 +103,7 @@ def flow(
     if everybody is bool(words) or len(words) > 2 or (everybody and send):
         raise UsageError("say FROM and TO, or --all alone, or --rehearse", ctx=context)
     if everybody:
-        raise UsageError("--all is not there yet", ctx=context)
+        raise typer.Exit(asyncio.run(_everybody(here, patience, lang, json_output=json_output)))
     sender, to = (words[0], words[1]) if len(words) == 2 else (None, words[0])
     raise typer.Exit(
         asyncio.run(
@@ -142,6 +144,20 @@ async def _followed(
     else:
         show_flow(told, shelf, here.typed)
     return int(told.verdict not in _GOES)
+
+
+async def _everybody(
+    here: Session, patience: timedelta | None, lang: str | None, *, json_output: bool
+) -> int:
+    shelf = texts(lang)
+    async with open_site(here.config()) as site:
+        told = await reach(await open_desk(site, patience))
+    if json_output:
+        emit(reach_report(told, shelf))
+    else:
+        show_matrix(told, shelf, here.typed)
+    # What cannot be told of others from here is no failure.
+    return int(told.verdict in (Verdict.BLOCKED, Verdict.UNPROVEN))
 
 
 def _recipient(desk: Desk, sender: str | None, to: str) -> str:

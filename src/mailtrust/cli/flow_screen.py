@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from rich.text import Text
 
 from mailtrust.agent.flow import Flow
 from mailtrust.cli.output import say, show, width
 from mailtrust.cli.prose import wide, wrapped
+from mailtrust.core.events.catalog import FLOW_STAGE_SLOW
 from mailtrust.core.flow import Hop, How, Line, State, Trouble, Verdict
 from mailtrust.core.flow.hop import said_time
 from mailtrust.core.flow.judge import took_together
@@ -41,13 +43,22 @@ def show_flow(told: Flow, shelf: Texts, typed: Typed) -> None:
         say()
         _show_hop(hop, number, len(told.hops), shelf)
     for hop in told.hops:
-        for one in ((hop.trouble,) if hop.trouble is not None else ()) + hop.warnings:
+        for one in _told(hop):
             say()
-            _show_trouble(one, hop, shelf, typed)
+            show_trouble(one, hop.receiver, shelf, typed, is_error=one is hop.trouble)
     say()
     say(verdict_line(told, shelf), _STYLES[told.verdict])
     for note in (*((told.ends,) if told.ends is not None else ()), *told.notes):
         _field("", shelf.say(note))
+
+
+def _told(hop: Hop) -> Iterator[Trouble]:
+    """What is told in full; of several slow stages the slowest, since the lines above mark them all."""
+    if hop.trouble is not None:
+        yield hop.trouble
+    late = [one for one in hop.warnings if one.event is FLOW_STAGE_SLOW]
+    slowest = max(late, key=lambda one: hop.line(one.stage).took or timedelta(), default=None)
+    yield from (one for one in hop.warnings if one is slowest or one.event is not FLOW_STAGE_SLOW)
 
 
 def verdict_line(told: Flow, shelf: Texts) -> str:
@@ -114,17 +125,18 @@ def _words(line: Line, shelf: Texts) -> Iterator[str]:
     yield from (shelf.say(one) for one in line.said)
 
 
-def _show_trouble(one: Trouble, hop: Hop, shelf: Texts, typed: Typed) -> None:
+def show_trouble(one: Trouble, peer: str, shelf: Texts, typed: Typed, *, is_error: bool) -> None:
+    """What is wrong at a stage, what proves it, and what to type, by whom; *peer* is the receiver."""
     cause = f" {one.cause}" if one.cause else ""
     stage = shelf.label(LABELS[one.stage])
-    style = "bold red" if one is hop.trouble else "bold yellow"
+    style = "bold red" if is_error else "bold yellow"
     say(f"{one.event.code}{cause} {one.event.name}  [{stage}]", style)
     _field("", shelf.say(one.why))
     label = shelf.label("proof")
     for said in one.evidence:
         _field(label, shelf.say(said))
         label = ""
-    owner = shelf.say(Said(_OWNERS[one.owner], {"peer": hop.receiver}))
+    owner = shelf.say(Said(_OWNERS[one.owner], {"peer": peer}))
     _field(shelf.label("do"), f"[{owner}] {shelf.say(one.act)}")
     if one.command:
         ours = one.command.startswith("mailtrust ") and not one.there

@@ -91,18 +91,18 @@ def of_a_finding(stage: Stage, finding: Finding, facts: Facts) -> Trouble:
 def _in_the_way(sender: ServerName, facts: Facts, trace: Trace) -> Iterator[Trouble]:
     for event, stage in RECEIVING:
         finding = facts.finding(facts.peer, event)
-        if finding is not None and not _only_somewhere(finding, facts.theirs):
+        if finding is not None and not only_somewhere(finding, facts.theirs):
             stopped = trace.stopped_at
             at = stopped if stopped is not None and stage is Stage.CONNECT else stage
             yield of_a_finding(at, finding, facts)
     case = Case(sender, facts.view, facts.policy, facts.now)
     for event in SENDING:
         finding = facts.finding(sender, event)
-        if finding is not None and not _only_somewhere(finding, case):
+        if finding is not None and not only_somewhere(finding, case):
             yield of_a_finding(Stage.OUR_CERTIFICATE, finding, facts)
 
 
-def _only_somewhere(finding: Finding, case: Case) -> bool:
+def only_somewhere(finding: Finding, case: Case) -> bool:
     """True where another replica has it, so that it depends on which one the other side reads."""
     leaf = case.expected
     return finding.event in NOT_EVERYWHERE and leaf is not None and bool(case.publishing(leaf.pin))
@@ -119,11 +119,11 @@ def _verdict(sender: ServerName, facts: Facts, failed: Trouble | None) -> Verdic
         unproven = failed.event is catalog.CLIENT_CERTIFICATE_NOT_ASKED
         return Verdict.UNPROVEN if unproven else Verdict.BLOCKED
     case = Case(sender, facts.view, facts.policy, facts.now)
-    sure = all(_stands_everywhere(one) for one in (case, facts.theirs))
+    sure = all(stands_everywhere(one) for one in (case, facts.theirs))
     return Verdict.FLOWS if sure else Verdict.UNKNOWN
 
 
-def _stands_everywhere(case: Case) -> bool:
+def stands_everywhere(case: Case) -> bool:
     """True where all that it presents stands on every replica, and every replica could be read."""
     readable = len(case.readable) == len(case.replicas) > 0
     return (

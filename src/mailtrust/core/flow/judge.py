@@ -183,6 +183,8 @@ class _Judgement:
             return Line(stage, state, said=tuple(self._said_of_ours()))
         if passage is None:
             return Line(stage, state)
+        if passage.stop is Stop.NO_VERB and not passage.said:
+            return Line(stage, state, took=passage.took, said=(self._facts.say("flow.no-verb"),))
         return Line(stage, state, took=passage.took, words=words(self._trace, stage, passage))
 
     def _state(
