@@ -56,7 +56,10 @@ class Running:
     def follow(self, sender: str, receiver: str) -> dict[str, Any]:
         """What `flow` says, whether or not mail flows."""
         ran = subprocess.run(
-            [sys.executable, "-m", "mailtrust", "--config", f"{sender}.toml", "flow", sender, receiver, "--json"],
+            [
+                sys.executable, "-m", "mailtrust", "--config", f"{sender}.toml", "flow",
+                sender, receiver, "--json",
+            ],
             cwd=self.folder, check=False, capture_output=True, text=True,
         )  # fmt: skip
         told: dict[str, Any] = json.loads(ran.stdout)

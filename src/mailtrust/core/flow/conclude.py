@@ -40,8 +40,10 @@ SENDING: tuple[Event, ...] = (
     catalog.CERTIFICATE_MISSING, catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK,
 )  # fmt: skip
 """What keeps mail of a server from being taken."""
-NOT_EVERYWHERE = (catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK, catalog.CERTIFICATE_MISSING)
-"""Whom that hits depends on which replica he reads: it is certain only where no replica has it."""
+_OF_ONE_PLACE = (
+    catalog.REPLICA_BEHIND, catalog.REPLICA_WENT_BACK, catalog.CERTIFICATE_MISSING, catalog.CORRUPTED,
+)  # fmt: skip
+"""Whom that hits depends on which replica he reads, and on whether what is presented stands there."""
 
 
 def concluded(sender: ServerName, facts: Facts, trace: Trace) -> Hop:
@@ -91,21 +93,26 @@ def of_a_finding(stage: Stage, finding: Finding, facts: Facts) -> Trouble:
 def _in_the_way(sender: ServerName, facts: Facts, trace: Trace) -> Iterator[Trouble]:
     for event, stage in RECEIVING:
         finding = facts.finding(facts.peer, event)
-        if finding is not None and not only_somewhere(finding, facts.theirs):
+        if finding is not None and weight(finding, facts.theirs) is Verdict.BLOCKED:
             stopped = trace.stopped_at
             at = stopped if stopped is not None and stage is Stage.CONNECT else stage
             yield of_a_finding(at, finding, facts)
     case = Case(sender, facts.view, facts.policy, facts.now)
     for event in SENDING:
         finding = facts.finding(sender, event)
-        if finding is not None and not only_somewhere(finding, case):
+        if finding is not None and weight(finding, case) is Verdict.BLOCKED:
             yield of_a_finding(Stage.OUR_CERTIFICATE, finding, facts)
 
 
-def only_somewhere(finding: Finding, case: Case) -> bool:
-    """True where another replica has it, so that it depends on which one the other side reads."""
-    leaf = case.expected
-    return finding.event in NOT_EVERYWHERE and leaf is not None and bool(case.publishing(leaf.pin))
+def weight(finding: Finding, case: Case) -> Verdict:
+    """What a finding means for mail: with some it depends on which replica the other side reads."""
+    leaf = next(iter(case.presented), case.expected)
+    if finding.event not in _OF_ONE_PLACE or leaf is None:
+        return Verdict.BLOCKED
+    having = len(case.publishing(leaf.pin))
+    if having == len(case.replicas):
+        return Verdict.FLOWS
+    return Verdict.UNKNOWN if having else Verdict.BLOCKED
 
 
 def _warnings(facts: Facts, trace: Trace) -> Iterator[Trouble]:

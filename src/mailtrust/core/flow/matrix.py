@@ -14,7 +14,7 @@ from itertools import product
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
-from mailtrust.core.flow.conclude import RECEIVING, SENDING, only_somewhere, stands_everywhere
+from mailtrust.core.flow.conclude import RECEIVING, SENDING, stands_everywhere, weight
 from mailtrust.core.flow.hop import Hop, How, Trouble, Verdict
 from mailtrust.core.flow.stages import Stage
 from mailtrust.core.model.event import Event, Finding
@@ -137,19 +137,16 @@ def _receiving(case: Case, told: Sequence[Finding]) -> Side:
         return Side(Verdict.UNKNOWN)
     for event, stage in RECEIVING:
         for finding in told:
-            if finding.event is event:
+            if finding.event is event and (verdict := weight(finding, case)) is not Verdict.FLOWS:
                 unproven = event is catalog.CLIENT_CERTIFICATE_NOT_ASKED
-                verdict = Verdict.UNPROVEN if unproven else Verdict.BLOCKED
-                verdict = Verdict.UNKNOWN if only_somewhere(finding, case) else verdict
-                return Side(verdict, stage, finding)
+                return Side(Verdict.UNPROVEN if unproven else verdict, stage, finding)
     return Side(Verdict.FLOWS if stands_everywhere(case) else Verdict.UNKNOWN)
 
 
 def _sending(case: Case, told: Sequence[Finding]) -> Side:
     for event in SENDING:
         for finding in told:
-            if finding.event is event:
-                verdict = Verdict.UNKNOWN if only_somewhere(finding, case) else Verdict.BLOCKED
+            if finding.event is event and (verdict := weight(finding, case)) is not Verdict.FLOWS:
                 return Side(verdict, Stage.OUR_CERTIFICATE, finding)
     return Side(Verdict.FLOWS if stands_everywhere(case) else Verdict.UNKNOWN)
 
