@@ -73,9 +73,13 @@ def target(text: str, view: View) -> Target:
             raise BadInput(f"{text!r} is not an address", hint="write it like ann@example.test")
         return Target(bare, bare, domain_of(bare))
     try:
-        return Target(bare, "postmaster", "", endpoint(bare))
+        where = endpoint(bare)
     except BadInput:
         pass
+    else:
+        server = server_at(view, where)
+        # Every server takes mail for its own postmaster without a domain, from anybody: that proves nothing.
+        return Target(bare, f"postmaster@{server}" if server is not None else "postmaster", "", where)
     name = named(bare, view)
     if not sendable(f"postmaster@{name}"):
         raise BadInput(
