@@ -18,6 +18,7 @@ TABLES_ARE = {
     "policy": "How certificates are made, and how patient a rotation is.",
     "agent": "What `mailtrust agent` may do unasked; see [the agent](agent.md).",
     "transport": "What carries the mail. Keys marked *Hub* belong to `transport.kind = \"hub\"`.",
+    "web": "Where the dashboard listens, and whom it answers; see [the dashboard](dashboard.md).",
 }  # fmt: skip
 
 TAIL = """\

@@ -1,8 +1,9 @@
-"""The string literals of our own sources, to hold them against the texts."""
+"""The string literals of our own sources and templates, to hold them against the texts."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,10 @@ from pathlib import Path
 def literals(folder: Path, call: str | None = None) -> frozenset[str]:
     """Every string literal below *folder*; with *call*, only first arguments of calls by that name."""
     trees = (ast.parse(file.read_text("utf-8")) for file in sorted(folder.rglob("*.py")))
-    return frozenset(found for tree in trees for node in _places(tree, call) for found in _strings(node))
+    found = {found for tree in trees for node in _places(tree, call) for found in _strings(node)}
+    quoted = re.compile(rf"\b{call}\('([^']*)'(?! ~)" if call else r"'([^'\n]*)'")
+    templates = (file.read_text("utf-8") for file in sorted(folder.rglob("*.j2")))
+    return frozenset(found.union(*map(quoted.findall, templates)))
 
 
 def _places(tree: ast.AST, call: str | None) -> Iterator[ast.AST]:

@@ -15,6 +15,7 @@ from mailtrust.core.events.explain import placeholders
 from mailtrust.core.model.event import Category, Event, Finding, Said, Severity
 from mailtrust.errors import TextMissing
 from mailtrust.texts import LANGUAGES, EventText, load
+from mailtrust.web.copies import Standing
 from tests.make import HUB1
 from tests.texts.sources import literals
 
@@ -120,6 +121,9 @@ def test_every_phrase_that_the_sources_say_exists() -> None:
 def test_every_label_that_the_sources_show_exists() -> None:
     """And none is left over: what no screen shows need not be translated."""
     shown = literals(SOURCE, call="label") | {f"severity-{one.value}" for one in Severity}
+    shown |= {f"web-state-{one.value}" for one in Standing} | {
+        f"web-error-{code}" for code in (404, 405, 500)
+    }
 
     assert shown - {""} <= words("en", "labels").keys()
     assert words("en", "labels").keys() <= literals(SOURCE) | shown

@@ -7,24 +7,26 @@ import sys
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailtrust.agent.journal import Entry
 from mailtrust.agent.loop import Round
 from mailtrust.agent.notify import Systemd
-from mailtrust.agent.run import Agent, File, Read, Telling, once
+from mailtrust.agent.run import Agent, Read, Telling, once
 from mailtrust.agent.site import Site
+from mailtrust.cli.configurations import reading
 from mailtrust.cli.events import entry_report, write_entries
 from mailtrust.cli.fix import describe_action
-from mailtrust.cli.frame import JsonOption, Session, UsageError, given, session, texts
+from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.output import clean, emit, emit_line, say, warn
 from mailtrust.cli.program import application
-from mailtrust.config import Config
 from mailtrust.core.model.server import ServerName
-from mailtrust.errors import BadConfiguration, MailtrustError
 from mailtrust.texts import Texts
+
+if TYPE_CHECKING:
+    from mailtrust.cli.agent_dashboard import AgentDashboard
 
 app = application()
 
@@ -39,6 +41,9 @@ def agent(
         Path | None,
         given("Look after every server with a *.toml there, instead of --config.", metavar="FOLDER"),
     ] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Show the dashboard as well, at web.listen of the configuration.")
+    ] = False,
     once_only: Annotated[
         bool, typer.Option("--once", help="Look and act once, say what was done, and exit.")
     ] = False,
@@ -57,16 +62,31 @@ def agent(
     if print_units:
         _print_units(json_output=json_output)
         return
-    read = _reading(session(context), config_dir, context)
+    read = reading(session(context), config_dir, context)
     telling = Telling(_teller(texts(), json_output=json_output), warn, Systemd.of(os.environ))
     if once_only:
         raise typer.Exit(asyncio.run(_once(read, telling, json_output=json_output)))
-    asyncio.run(_run(Agent(read, telling)))
+    asyncio.run(_run(Agent(read, telling), _dashboard(read) if web else None))
 
 
-async def _run(agent: Agent) -> None:
+def _dashboard(read: Read) -> "AgentDashboard":
+    """Refused now rather than later, where it could not be shown as it is configured."""
+    from mailtrust.cli.agent_dashboard import AgentDashboard
+
+    found = AgentDashboard(read)
+    found.check()
+    return found
+
+
+async def _run(agent: Agent, shown: "AgentDashboard | None") -> None:
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(agent.run())
+    showing = asyncio.create_task(shown.run()) if shown else None
+
+    def reload() -> None:
+        agent.reload()
+        if shown is not None:
+            shown.reload()
 
     def stop() -> None:
         if agent.is_stopping:
@@ -76,9 +96,14 @@ async def _run(agent: Agent) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, agent.reload)
-    with suppress(asyncio.CancelledError):
-        await running
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        with suppress(asyncio.CancelledError):
+            await running
+    finally:
+        if showing is not None:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
 
 
 async def _once(read: Read, telling: Telling, *, json_output: bool) -> int:
@@ -123,35 +148,6 @@ def _teller(shelf: Texts, *, json_output: bool) -> Any:
         sys.stdout.flush()
 
     return tell
-
-
-def _reading(here: Session, folder: Path | None, context: typer.Context) -> Read:
-    if folder is None:
-        return lambda: {here.config_file: _read(here)}
-    if here.config_file is not None:
-        raise UsageError("--config and --config-dir exclude each other", ctx=context)
-
-    def read() -> dict[File, Config | MailtrustError]:
-        try:
-            found = sorted(one for one in folder.iterdir() if one.suffix == ".toml")
-        except OSError as error:
-            raise BadConfiguration(
-                f"the folder {folder} cannot be read", hint="check that it is there, and its rights"
-            ) from error
-        if not found:
-            raise BadConfiguration(
-                f"there is no configuration in {folder}", hint="each server has a file NAME.toml there"
-            )
-        return {one: _read(Session(one)) for one in found}
-
-    return read
-
-
-def _read(here: Session) -> Config | MailtrustError:
-    try:
-        return here.config()
-    except MailtrustError as error:
-        return error
 
 
 def _print_units(*, json_output: bool) -> None:

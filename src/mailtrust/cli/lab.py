@@ -5,8 +5,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from os.path import relpath
 from pathlib import Path
 from typing import Annotated
@@ -20,14 +20,17 @@ from mailtrust import clock
 from mailtrust.agent.report import copies, finding_report
 from mailtrust.cli.frame import JsonOption, given, texts
 from mailtrust.cli.grid import LEGEND, grid
+from mailtrust.cli.lab_dashboard import dashboard_beside
 from mailtrust.cli.output import emit, emit_line, is_terminal, say, screen, width
 from mailtrust.cli.program import application
 from mailtrust.cli.prose import wrapped
 from mailtrust.cli.render import brief
 from mailtrust.config import duration
 from mailtrust.errors import BadInput
+from mailtrust.lab.mail import Counts
 from mailtrust.lab.organization import DIRECTORIES, Organization
-from mailtrust.lab.run import Live, Size, play, stay, story_named
+from mailtrust.lab.run import Live, Size, attend, play, stay, story_named
+from mailtrust.lab.stage import Pause, Stage
 from mailtrust.lab.stories import STORIES, Story
 
 app = application()
@@ -55,19 +58,28 @@ def lab(
     folder: Annotated[
         Path | None, given("Where it lives; kept afterwards. Default: a new one, removed.", metavar="FOLDER")
     ] = None,
+    staying: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay",
+            show_default=False,
+            help="With --story: stay until Ctrl-C when it has ended. Default: at a terminal.",
+        ),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """
-    Run a whole organization on loopback: real servers, real TLS, real replicas that lag.
+    Run a whole organization on loopback: real servers, real TLS, real replicas that lag; and its dashboard.
 
-    With --story, play one and end. Without, stay until Ctrl-C, show the copies, and say what to type
-    in another terminal to break and mend things.
+    With --story, play one; at a terminal it then stays, with something for you to mend. Without, stay until
+    Ctrl-C, show the copies, and say what to type in another terminal to break and mend things.
     """
     size = Size(servers, replicas, duration(lag) if lag else None, directory)
     told = story_named(story) if story else None
     with _ends_in_order(), _folder(folder) as there:
         if told is not None:
-            _play(told, there, size, json_output=json_output)
+            stays = is_terminal() and not json_output if staying is None else staying
+            _play(told, there, size, stays=stays, json_output=json_output)
         else:
             _stay(there, size, json_output=json_output)
 
@@ -104,8 +116,9 @@ def _folder(folder: Path | None) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _play(story: Story, folder: Path, size: Size, *, json_output: bool) -> None:
+def _play(story: Story, folder: Path, size: Size, *, stays: bool, json_output: bool) -> None:
     lines: list[str] = []
+    address: list[str] = []
 
     def tell(text: str) -> None:
         if json_output:
@@ -118,12 +131,41 @@ def _play(story: Story, folder: Path, size: Size, *, json_output: bool) -> None:
             say(text, "bold" if text.startswith("$ ") else "")
         sys.stdout.flush()
 
+    def told(found: str, why: str) -> None:
+        address.append(found)
+        if not json_output:
+            _say_dashboard(found, why)
+
+    def ended(counted: Counts) -> None:
+        say()
+        seconds = (clock.now() - began).total_seconds()
+        say(f"story {story.name}: explained, mended and checked clean, in {seconds:.0f} s", "bold green")
+        say(_prose(f"mail meanwhile: {counted}"))
+
+    async def afterwards(stage: Stage, counted: Counts) -> None:
+        ended(counted)
+        await _your_turn(stage, address[0])
+
     began = clock.now()
-    counted = asyncio.run(play(story, folder, size, tell, width()))
-    seconds = (clock.now() - began).total_seconds()
+    try:
+        counted = asyncio.run(
+            play(
+                story, folder, size, tell, width(),
+                beside=lambda organization: dashboard_beside(organization, told),
+                afterwards=afterwards if stays and not json_output else None,
+            )
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        if not stays:
+            raise
+        say()
+        say("the lab is closed")
+        return
     if json_output:
+        seconds = (clock.now() - began).total_seconds()
         emit({
             "schema": LAB_SCHEMA, "story": story.name, "seconds": round(seconds, 1), "told": lines,
+            "dashboard": address[0] or None,
             "mail": {
                 "sent": counted.sent, "authenticated": counted.authenticated, "delivered": counted.delivered,
                 "deferred": counted.deferred, "refused": counted.refused, "waiting": counted.waiting,
@@ -131,30 +173,59 @@ def _play(story: Story, folder: Path, size: Size, *, json_output: bool) -> None:
             },
         })  # fmt: skip
         return
-    say()
-    say(f"story {story.name}: explained, mended and checked clean, in {seconds:.0f} s", "bold green")
-    say(_prose(f"mail meanwhile: {counted}"))
+    ended(counted)
     typed = _typed()
-    say(f"go on: {typed} lab     an organization for you to break")
+    say(f"go on: {typed} lab     an organization for you to break, with its dashboard")
     say(f"       {typed} init    your own server")
 
 
+async def _your_turn(stage: Stage, address: str) -> None:
+    hub1 = stage.organization.members[0]
+    stage.tell(
+        "Now it is your turn. Somebody makes another certificate on hub1, and goes home. "
+        + (f"What is wrong, and what to type: {address} says it." if address else "What is wrong?")
+    )
+    await stage.must(hub1, "new", shown=False)
+    _introduce(stage.organization)
+    await _shown(lambda show: attend(stage.organization, show))
+
+
+def _say_dashboard(address: str, why: str) -> None:
+    say(f"dashboard: {address}" if address else why, "bold")
+    sys.stdout.flush()
+
+
 def _stay(folder: Path, size: Size, *, json_output: bool) -> None:
+    address: list[str] = []
+
+    def told(found: str, why: str) -> None:
+        address.append(found)
+        if not json_output:
+            _say_dashboard(found, why)
+
+    def beside(organization: Organization) -> AbstractAsyncContextManager[Pause]:
+        return dashboard_beside(organization, told)
+
+    def report(live: Live) -> None:
+        emit_line({**_report(live), "dashboard": address[0] or None})
+
     try:
         if json_output:
-            asyncio.run(stay(folder, size, lambda _: None, lambda live: emit_line(_report(live))))
-        elif is_terminal():
-            with LiveScreen(console=screen(), auto_refresh=False) as live_screen:
-                asyncio.run(
-                    stay(
-                        folder, size, _introduce, lambda live: live_screen.update(_drawn(live), refresh=True)
-                    )
-                )
+            asyncio.run(stay(folder, size, lambda _: None, report, beside))
         else:
-            asyncio.run(stay(folder, size, _introduce, _Changes().show))
+            asyncio.run(_shown(lambda show: stay(folder, size, _introduce, show, beside)))
     except KeyboardInterrupt:
         say()
         say("the lab is closed")
+
+
+async def _shown(going_on: Callable[[Callable[[Live], None]], Awaitable[None]]) -> None:
+    """What goes on until it is interrupted: on a terminal in one place, else as it changes."""
+    if not is_terminal():
+        await going_on(_Changes().show)
+        return
+    with LiveScreen(console=screen(), auto_refresh=False) as live_screen:
+        await going_on(lambda live: live_screen.update(_drawn(live), refresh=True))
 
 
 class _Changes:

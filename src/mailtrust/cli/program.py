@@ -62,6 +62,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
     ("Places", (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
         Word("agent", "agent", "The loop: publish, keep a successor, rotate, mend."),
+        Word("dashboard", "dashboard", "What check and status see, in a browser, kept up to date."),
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("flow", "flow", "Follow mail stage by stage: where it stops, and why; who reaches whom."),
         Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),

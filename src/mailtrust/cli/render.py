@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -13,8 +11,7 @@ from mailtrust.cli.output import say, width
 from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
-from mailtrust.directory import ldap_url
-from mailtrust.errors import BadInput
+from mailtrust.directory.place_name import place_name as place_name
 from mailtrust.texts import Texts
 
 if TYPE_CHECKING:
@@ -36,15 +33,6 @@ LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFORMATION: "I"}
 
 Typed = Callable[[str], str]
 """Turns an action of a finding into the command as it has to be typed here."""
-
-
-def place_name(place: str) -> str:
-    """A replica's short name, ``dc1`` of ``sqlite:///srv/dc1.db``; anything else as it is."""
-    if place.startswith("sqlite:"):
-        return PurePosixPath(place).stem
-    with suppress(BadInput):
-        return ldap_url.place(place).short
-    return place
 
 
 def first_line(seen: Assessment) -> str:

@@ -23,7 +23,7 @@ from mailtrust.core.policy import Policy
 from mailtrust.errors import BadConfiguration, BadInput
 
 __all__ = [
-    "KEYS", "Agent", "Config", "Directory", "Key", "Server", "Thresholds", "Transport",
+    "KEYS", "Agent", "Config", "Directory", "Key", "Server", "Thresholds", "Transport", "Web",
     "annotated", "duration", "find", "is_ldap", "load", "parse", "size_bytes", "write_duration", "write_size",
 ]  # fmt: skip
 
@@ -114,6 +114,17 @@ class Transport:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """Where the dashboard listens, and whom it answers."""
+
+    listen: Endpoint
+    names: tuple[str, ...]
+    token_file: Path | None
+    proxy_header: str
+    proxies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything an administrator may decide, with the defaults filled in."""
 
@@ -122,6 +133,7 @@ class Config:
     policy: Thresholds
     transport: Transport
     agent: Agent
+    web: Web
     file: Path | None = None
     """Where it was read from; None where there is no file and the defaults hold."""
 
@@ -172,7 +184,7 @@ def _config(document: Document, default_name: Callable[[], str]) -> Config:
     server = _server(document, default_name)
     return Config(
         server, _directory(document), _thresholds(document), _transport(document, server), _agent(document),
-        document.file,
+        _web(document), document.file,
     )  # fmt: skip
 
 
@@ -268,6 +280,16 @@ def _agent(document: Document) -> Agent:
         enrol=document.get("agent.enrol"),
         replicate=document.get("agent.replicate"),
         hub=document.get("agent.hub"),
+    )
+
+
+def _web(document: Document) -> Web:
+    return Web(
+        listen=document.get("web.listen"),
+        names=document.get("web.names"),
+        token_file=document.get("web.token_file"),
+        proxy_header=document.get("web.proxy_header") or "",
+        proxies=document.get("web.proxies"),
     )
 
 

@@ -7,6 +7,7 @@ generated from it: a key that stands here is known everywhere, and one that does
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -195,6 +196,28 @@ def _log(value: object) -> str:
     return text if text in LOGS else str(_folder(text))
 
 
+def _listening(value: object) -> Endpoint:
+    return endpoint(_text(value))
+
+
+def _host_names(value: object) -> tuple[str, ...]:
+    return tuple(endpoint(f"{one}:1").host for one in _texts(value))
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_address(one)) for one in _texts(value))
+    except ValueError as error:
+        raise BadInput("it is not a list of addresses") from error
+
+
+def _header(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise BadInput(f"{text!r} is no header's name")
+    return text
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -334,6 +357,21 @@ KEYS: tuple[Key, ...] = (
     Key("transport", "log", f'{_PATH}, "journal" or "auto"', _log, '"auto"',
         "Postfix: where it logs, for `report` to read; auto is the file that it names, else the system's "
         "mail log, else systemd's journal."),
+    Key("web", "listen", '"HOST:PORT" (an IPv6 address in brackets)', _listening, '"127.0.0.1:12012"',
+        "Where the dashboard listens, by `mailtrust dashboard` and `mailtrust agent --web`.  On other than a "
+        "loopback address it needs token_file or proxy_header."),
+    Key("web", "names", "a list of host names", _host_names, "[]",
+        "The host names under which the dashboard is opened, besides localhost and the one it listens on; "
+        "any other is refused."),
+    Key("web", "token_file", _PATH, _folder, "none",
+        "A file with the token that the dashboard asks for, as the password of any name or as a Bearer "
+        "token.",
+        '"/etc/mailtrust/dashboard.token"'),
+    Key("web", "proxy_header", "the name of a header", _header, "none",
+        "The header in which a reverse proxy says who asks; without it nothing is answered, unless the token "
+        "is shown.", '"X-Remote-User"'),
+    Key("web", "proxies", "a list of addresses", _addresses, '["127.0.0.1", "::1"]',
+        "The addresses from which the reverse proxy asks, and that header is believed."),
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))

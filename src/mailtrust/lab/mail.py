@@ -61,6 +61,10 @@ class MailFlow:
             await self.step()
             await asyncio.sleep(_EVERY.total_seconds())
 
+    def resume(self) -> None:
+        """Send again, after `settled`."""
+        self._sending.set()
+
     async def step(self) -> None:
         """One message from each to each."""
         for sender in self._members:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +15,16 @@ from mailtrust.errors import BadInput
 from mailtrust.lab.control import obey
 from mailtrust.lab.mail import Counts
 from mailtrust.lab.organization import DIRECTORIES, Organization, open_organization
-from mailtrust.lab.stage import Say, Stage
+from mailtrust.lab.stage import Pause, Say, Stage
 from mailtrust.lab.stories import STORIES, Story
 
 DEFAULT_LAG = timedelta(seconds=5)
 DEFAULT_LATENCY = timedelta(seconds=30)
 _SHOW_EVERY_SECONDS = 1.0
+Beside = Callable[[Organization], AbstractAsyncContextManager[Pause]]
+"""What is up as long as an organization is, such as a dashboard; and how a story gives its readers time."""
+Afterwards = Callable[[Stage, Counts], Awaitable[None]]
+
 _STORY_SERVERS, _STORY_REPLICAS = 3, 2
 _MOST = 50
 
@@ -42,11 +46,31 @@ def story_named(name: str) -> Story:
     return STORIES[name]
 
 
-async def play(story: Story, folder: Path, size: Size, say: Say, columns: int | None = None) -> Counts:
+@asynccontextmanager
+async def nothing_beside(_: Organization) -> AsyncIterator[Pause]:
+    """Nothing, and nobody who would need time."""
+
+    async def go_on() -> None:
+        pass
+
+    yield go_on
+
+
+async def play(
+    story: Story,
+    folder: Path,
+    size: Size,
+    say: Say,
+    columns: int | None = None,
+    *,
+    beside: Beside = nothing_beside,
+    afterwards: Afterwards | None = None,
+) -> Counts:
     """
     Play one story to its end; what became of the mail meanwhile.
 
-    *columns*: how wide its reader's terminal is; None where there is none.
+    *columns*: how wide its reader's terminal is; None where there is none.  *afterwards* is awaited before
+    the organization ends, which sends mail again then.
 
     Raises: StoryFailed, BadInput for an organization that is too small for it.
     """
@@ -56,19 +80,28 @@ async def play(story: Story, folder: Path, size: Size, say: Say, columns: int | 
             hint="leave --servers and --replicas away",
         )
     lag = story.lag if size.lag is None else size.lag
-    async with _living(folder, size, lag, max(story.latency, lag * 2 + timedelta(seconds=2))) as organization:
-        stage = Stage(organization, say, columns)
+    latency = max(story.latency, lag * 2 + timedelta(seconds=2))
+    async with _living(folder, size, lag, latency) as organization, beside(organization) as pause:
+        stage = Stage(organization, say, columns, pause)
         stage.tell(
             f"{story.title}. On this machine: {size.servers} mail servers, which send each other mail, and "
             f"{size.replicas} replicas of their directory ({organization.replicas.kind}), which lag "
             f"{lag.total_seconds():g} s."
         )
         await story.play(stage)
-        return await organization.mail.settled()
+        counted = await organization.mail.settled()
+        if afterwards is not None:
+            organization.mail.resume()
+            await afterwards(stage, counted)
+        return counted
 
 
 async def stay(
-    folder: Path, size: Size, ready: Callable[[Organization], None], show: Callable[[Live], None]
+    folder: Path,
+    size: Size,
+    ready: Callable[[Organization], None],
+    show: Callable[[Live], None],
+    beside: Beside = nothing_beside,
 ) -> None:
     """
     Keep an organization running until cancelled, and show it every second.
@@ -76,17 +109,27 @@ async def stay(
     Raises: MailtrustError where a switch does not do what it says.
     """
     lag = DEFAULT_LAG if size.lag is None else size.lag
-    async with _living(folder, size, lag, max(DEFAULT_LATENCY, lag * 3)) as organization:
-        control = folder / "control"
-        control.mkdir(exist_ok=True)
+    latency = max(DEFAULT_LATENCY, lag * 3)
+    async with _living(folder, size, lag, latency) as organization, beside(organization):
         ready(organization)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(obey(organization, control))
-                tasks.create_task(_watch(organization, show))
-        except ExceptionGroup as several:
-            # They were cancelled when one of them met what has to be said.
-            raise several.exceptions[0] from None
+        await attend(organization, show)
+
+
+async def attend(organization: Organization, show: Callable[[Live], None]) -> None:
+    """
+    Throw the switches of a running organization, and show it every second, until cancelled.
+
+    Raises: MailtrustError where a switch does not do what it says.
+    """
+    control = organization.folder / "control"
+    control.mkdir(exist_ok=True)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(obey(organization, control))
+            tasks.create_task(_watch(organization, show))
+    except ExceptionGroup as several:
+        # They were cancelled when one of them met what has to be said.
+        raise several.exceptions[0] from None
 
 
 @dataclass(frozen=True, slots=True)

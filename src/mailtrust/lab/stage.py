@@ -22,6 +22,8 @@ from mailtrust.lab.member import Member
 from mailtrust.lab.organization import Organization
 
 Say = Callable[[str], None]
+Pause = Callable[[], Awaitable[None]]
+"""Gives whoever reads along elsewhere the time to do so."""
 
 QUIET = frozenset({12108})
 """What may remain after everything is mended: a lab has no standing successors."""
@@ -52,6 +54,8 @@ class Stage:
     say: Say
     columns: int | None = None
     """How wide their terminal is: what is typed here wraps as it would there."""
+    pause: Pause | None = None
+    """Awaited when something is wrong and was shown, before it is mended."""
 
     def tell(self, text: str) -> None:
         """A sentence of the narrator."""
@@ -126,6 +130,8 @@ class Stage:
 
         await self.until(found, within, f"{event} {cause or ''} at {member.name}".replace("  ", " "))
         await self.run(member, "check", *arguments)
+        if self.pause is not None:
+            await self.pause()
 
     async def gone(self, member: Member, event: int, *, within: timedelta = timedelta(seconds=30)) -> None:
         """Wait until `check` no longer finds *event*."""

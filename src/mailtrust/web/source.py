@@ -1,0 +1,159 @@
+"""
+Where a dashboard's knowledge comes from: the look of `check` and `status`, through every configuration we
+have.
+
+Each configuration is one server's corner, seen with its own store and home; the first also tells of everybody
+else in the directory, as they are seen from outside. A server that is seen twice counts as its own corner has
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailtrust import clock
+from mailtrust.agent.look import OWN, Assessment, Scope, assess
+from mailtrust.agent.site import Site
+from mailtrust.core.checks import Verdict
+from mailtrust.core.model.event import Finding, Severity
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import View
+
+_WORST_FIRST = (Verdict.ERROR, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
+_SEVERITIES = tuple(Severity)
+
+Typed = Callable[[str], str]
+"""Turns an action of a finding into the command as it has to be typed on that server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """One configuration, and what was seen through it."""
+
+    site: Site
+    seen: Assessment
+    typed: Typed
+    where: str
+    """The server on which that is typed; empty for the machine that the dashboard runs on."""
+
+
+class Source(Protocol):
+    """Looks everywhere, once."""
+
+    async def look(self) -> tuple[Corner, ...]:
+        """What is seen now, corner by corner.  Raises: MailtrustError where nothing could be looked at."""
+        ...
+
+
+class Sites:
+    """The source of open sites: the first one looks at everybody, the others at themselves."""
+
+    def __init__(self, sites: Sequence[tuple[Site, Typed]]) -> None:
+        self._sites = tuple(sites)
+
+    async def look(self) -> tuple[Corner, ...]:
+        """All of them side by side."""
+        scopes = (Scope(everybody=True), *(OWN for _ in self._sites[1:]))
+        seen = await asyncio.gather(
+            *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
+        )
+        return tuple(
+            Corner(site, one, typed, site.server)
+            for (site, typed), one in zip(self._sites, seen, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is known at one moment, of every server once."""
+
+    looked_at: datetime | None
+    """None: nobody has looked yet."""
+    corners: Mapping[ServerName, Corner]
+    """By server, in alphabetical order."""
+    version: str
+    """The same as long as nothing that a page shows is different, also after a restart."""
+    trouble: str = ""
+    """Why the last look failed, so that all this is of an earlier one; empty where it did not."""
+
+    @property
+    def servers(self) -> tuple[ServerName, ...]:
+        """Their names, in alphabetical order."""
+        return tuple(self.corners)
+
+    def view(self, server: ServerName) -> View:
+        """The view in which that server is seen best."""
+        return self.corners[server].seen.view
+
+    def findings(self, server: ServerName | None = None) -> tuple[Finding, ...]:
+        """What is wrong, errors first; of one server or of all."""
+        found = [
+            one
+            for name, corner in self.corners.items()
+            if server in (None, name)
+            for one in corner.seen.diagnosis.findings
+            if one.server == name
+        ]
+        return tuple(sorted(found, key=lambda one: _SEVERITIES.index(one.severity)))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all; unknown where nobody looked, or the last look failed."""
+        found = {corner.seen.verdict for corner in self.corners.values()}
+        if not found or self.trouble:
+            found |= {Verdict.UNKNOWN}
+        return next(one for one in _WORST_FIRST if one in found)
+
+
+NOTHING_YET = Present(None, {}, "nothing-yet")
+
+
+def present(looked: Iterable[Corner], trouble: str = "") -> Present:
+    """Those corners as one: each server as its own corner sees it, else as the first that does."""
+    corners: dict[ServerName, Corner] = {}
+    for corner in looked:
+        for server in corner.seen.scope:
+            if server not in corners or server == corner.seen.viewpoint:
+                corners[server] = corner
+    moments = [corner.seen.checked_at for corner in corners.values()]
+    ordered = dict(sorted(corners.items()))
+    return Present(min(moments, default=clock.now()), ordered, _version(ordered, trouble), trouble)
+
+
+def failed(before: Present, why: str) -> Present:
+    """What was known, after a look that failed."""
+    return Present(before.looked_at, before.corners, _version(before.corners, why), why)
+
+
+def _version(corners: Mapping[ServerName, Corner], trouble: str) -> str:
+    digest = hashlib.sha256(trouble.encode())
+    for server, corner in corners.items():
+        digest.update("\0".join((server, corner.seen.verdict.value, *_told(server, corner))).encode())
+    return digest.hexdigest()[:16]
+
+
+def _told(server: ServerName, corner: Corner) -> Iterator[str]:
+    """Everything of it that a page shows, moments of looking aside."""
+    view, seen = corner.seen.view, corner.seen
+    store = view.store(server)
+    if store is not None:
+        yield store.why
+        for held in store.found or ():
+            yield f"{held.certificate.fingerprint}{held.slot}{held.has_key}"
+    for wire in view.wires(server):
+        yield f"{wire.place}{wire.why}{[one.fingerprint for one in wire.found or ()]}{wire.found is None}"
+    for look in view.replicas(server):
+        held_there = sorted(one.certificate.fingerprint for one in look.found or ())
+        garbage = [one.digest for one in look.unparsable]
+        yield f"{look.place}{look.why}{held_there}{garbage}{sorted(look.withdrawn)}{look.found is None}"
+    for one in (*seen.diagnosis.findings, *seen.acknowledged):
+        if one.server == server:
+            yield f"{one.incident}{one.cause}{one.severity}{one.action}"
+    plan = seen.plans.get(server)
+    if plan is not None:
+        yield f"{plan.phase}{plan.rotation.new}{[one.said.phrase + one.place for one in plan.obstacles]}"
