@@ -11,7 +11,7 @@ import pytest
 
 from mailtrust.core.checks import diagnose
 from mailtrust.core.flow import Hop, How, Memory, Picture, Stage, State, Stop, Verdict, judge
-from mailtrust.core.flow.conclude import concluded, no_route, nowhere
+from mailtrust.core.flow.conclude import concluded, no_route, nowhere, trace_of
 from mailtrust.core.flow.matrix import matrix
 from mailtrust.core.flow.send import arrived
 from mailtrust.core.flow.words import CONCLUDED, LABELS, SEEN
@@ -22,7 +22,7 @@ from mailtrust.core.model.trust import Trusted
 from mailtrust.core.policy import Policy
 from mailtrust.core.why import Facts
 from tests.core.flow.test_judge import a_trace, dead
-from tests.core.why.both_sides import OLD, at, their_wire, view_of
+from tests.core.why.both_sides import OLD, THEIRS, at, their_wire, view_of
 from tests.make import (
     DC1,
     DC2,
@@ -133,6 +133,24 @@ def test_nowhere_to_go_is_12184_and_nothing_was_reached() -> None:
         assert hop.trouble is not None
         assert (hop.verdict, hop.trouble.event.code, hop.endpoint) == (Verdict.BLOCKED, 12184, None)
         assert {one.state for one in hop.lines[1:]} == {State.NOT_REACHED}
+
+
+@pytest.mark.parametrize(
+    ("looks", "stopped", "last"),
+    [
+        ((), None, Stage.HANDSHAKE),
+        ((dead(WireFailure.NOT_OFFERED, "starttls"),), Stop.NO_VERB, Stage.VERBS),
+        ((dead(WireFailure.UNREACHABLE, "banner"),), Stop.CLOSED, Stage.BANNER),
+    ],
+)
+def test_a_look_of_a_check_is_the_beginning_of_a_session(
+    looks: tuple[Sighting, ...], stopped: Stop | None, last: Stage
+) -> None:
+    [wire] = view_of(*looks).wires(HUB2)
+    trace = trace_of(wire)
+
+    assert (list(trace.passages)[-1], trace.passages[last].stop) == (last, stopped)
+    assert trace.leaf == (THEIRS if stopped is None else None)
 
 
 # The message

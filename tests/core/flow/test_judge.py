@@ -109,7 +109,7 @@ def test_a_session_that_passes_every_stage_flows() -> None:
     assert (hop.verdict, hop.trouble, hop.warnings) == (Verdict.FLOWS, None, ())
     assert {one.state for one in hop.lines} == {State.OK}
     assert hop.line(Stage.EHLO).words == "X-ANONYMOUSTLS, STARTTLS"
-    assert hop.line(Stage.VERBS).words == "X-ANONYMOUSTLS: "
+    assert hop.line(Stage.VERBS).words == "X-ANONYMOUSTLS"
     assert [one.phrase for one in hop.line(Stage.THEIR_CERTIFICATE).said] == [
         "flow.theirs-of",
         "flow.standing",

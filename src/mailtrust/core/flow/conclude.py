@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
 from mailtrust.core.flow import evidence
 from mailtrust.core.flow.hop import Hop, How, Line, State, Trouble, Verdict, slow
 from mailtrust.core.flow.judge import words
-from mailtrust.core.flow.stages import OF_A_MESSAGE, TIMED_LIMITS, Stage, Trace
+from mailtrust.core.flow.stages import BEFORE, OF_A_MESSAGE, TIMED_LIMITS, Passage, Stage, Stop, Trace
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Event, Finding, Said
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import WireFailure
+from mailtrust.core.model.sighting import WireFailure, WireSighting
 from mailtrust.core.why import Facts, Owner
 
 RECEIVING: tuple[tuple[Event, Stage], ...] = (
@@ -55,6 +56,29 @@ def concluded(sender: ServerName, facts: Facts, trace: Trace) -> Hop:
         sender, facts.peer, trace.endpoint, lines, failed, warnings, How.CONCLUDED,
         _verdict(sender, facts, failed),
     )  # fmt: skip
+
+
+def trace_of(wire: WireSighting) -> Trace:
+    """A look at a listener as the beginning of a session, its stages without their times."""
+    ends = {"starttls": Stage.VERBS}.get(wire.phase) or next(
+        (one for one in BEFORE if one.value == wire.phase), None
+    )
+    passages: dict[Stage, Passage] = {}
+    for stage in BEFORE:
+        passages[stage] = Passage(timedelta(), wire.why if stage is ends else "", _stop(wire, stage, ends))
+        if stage is ends:
+            break
+    leaf = next(iter(wire.found or ()), None)
+    return Trace(
+        wire.endpoint, wire.seen_at, passages, verb=wire.verb, protocol=wire.protocol, leaf=leaf,
+        asked=wire.asks_client_certificate,
+    )  # fmt: skip
+
+
+def _stop(wire: WireSighting, stage: Stage, ends: Stage | None) -> Stop | None:
+    if stage is not ends or wire.found is not None:
+        return None
+    return Stop.NO_VERB if wire.failure is WireFailure.NOT_OFFERED else Stop.CLOSED
 
 
 def no_route(sender: ServerName, to: str) -> Hop:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from mailtrust.core.events import catalog
 from mailtrust.core.flow import evidence
 from mailtrust.core.flow.hop import Hop, How, Line, State, Trouble, Verdict, slow, trouble_of
-from mailtrust.core.flow.stages import OF_A_MESSAGE, TIMED_LIMITS, Memory, Passage, Stage, Stop, Trace
+from mailtrust.core.flow.stages import BEFORE, OF_A_MESSAGE, TIMED_LIMITS, Memory, Passage, Stage, Stop, Trace
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.server import ServerName
@@ -27,7 +27,6 @@ from mailtrust.core.why.we_refuse import we_refuse
 
 _INSIDE = (Stage.MAIL, Stage.RCPT, Stage.MESSAGE)
 """Where the receiver decides about us."""
-_BEFORE = (Stage.RESOLVE, Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.VERBS, Stage.HANDSHAKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class _Judgement:
 
     def _in_the_way(self, ours: Trouble | None) -> Trouble | None:
         stopped = self._trace.stopped_at
-        if stopped is not None and stopped in _BEFORE:
+        if stopped is not None and stopped in BEFORE:
             return self._before_tls(stopped)
         theirs = self._theirs()
         if theirs is not None or stopped is None:
@@ -165,7 +164,7 @@ class _Judgement:
     def _verdict(self, failed: Trouble | None, warnings: tuple[Trouble, ...]) -> Verdict:
         if failed is not None:
             return Verdict.BLOCKED
-        if self._trace.stopped_at in _BEFORE:
+        if self._trace.stopped_at in BEFORE:
             return Verdict.UNKNOWN
         if self._trace.asked is False or self._trace.shown is None:
             return Verdict.UNPROVEN
@@ -249,7 +248,7 @@ def words(trace: Trace, stage: Stage, passage: Passage) -> str:
             case Stage.EHLO_AGAIN:
                 return ", ".join(trace.offered_inside or ()) or passage.said
             case Stage.VERBS:
-                return f"{trace.verb}: {passage.said}"
+                return ": ".join(filter(None, (trace.verb, passage.said)))
     return passage.said
 
 

@@ -40,6 +40,8 @@ class Stage(StrEnum):
     ARRIVAL = "arrival"
 
 
+BEFORE = (Stage.RESOLVE, Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.VERBS, Stage.HANDSHAKE)
+"""Up to the end of the handshake."""
 OF_A_MESSAGE = (Stage.MESSAGE, Stage.ARRIVAL)
 TIMED_LIMITS: Mapping[Stage, timedelta] = {
     Stage.RESOLVE: timedelta(milliseconds=500),

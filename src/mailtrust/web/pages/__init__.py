@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailtrust.web.asked import Asked
-from mailtrust.web.pages import event, fleet, server
+from mailtrust.web.pages import event, fleet, flow, server
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Page:
 PAGES: tuple[Page, ...] = (
     Page("/", fleet.show, "web-fleet"),
     Page("/servers/{server}", server.show),
+    Page("/flow", flow.show, "web-flow"),
     Page("/events", event.contents, "web-events"),
     Page("/events/{code:int}", event.show),
 )
