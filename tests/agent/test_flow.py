@@ -275,6 +275,22 @@ async def test_a_no_about_the_mailbox_is_12182_at_rcpt(tmp_path: Path) -> None:
     assert told.hops[0].line(Stage.RCPT).words.startswith("550 5.7.1")
 
 
+async def test_a_server_without_its_own_name_among_its_domains_is_asked_for_its_postmaster(
+    tmp_path: Path,
+) -> None:
+    async with (
+        desk(tmp_path) as here,
+        here.organization.hub(HUB2, port=here.port, local_domains=("example.test",)) as hub2,
+    ):
+        await here.publish(held(HUB2), HUB2, hub2.endpoint)
+        told = await here.follow(HUB2)
+
+    [hop] = told.hops
+    assert hop.trouble is None
+    assert hop.line(Stage.RCPT).words.startswith("550 5.7.1")
+    assert hop.line(Stage.RCPT).words.endswith("250 2.1.5 recipient ok")
+
+
 @pytest.mark.parametrize(
     ("stalls", "stage", "event"),
     [

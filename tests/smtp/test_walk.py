@@ -91,6 +91,24 @@ def test_a_no_ends_it_with_a_good_bye(replies: tuple[str, ...], step: Step, fare
     assert walk.next_answer() is None
 
 
+def test_another_recipient_is_asked_for_once_where_the_first_is_refused_for_good() -> None:
+    walk = Walk("hub1.example.test", sender="", recipient="a@b.test", otherwise="postmaster")
+    answers = walked(walk, "220 hi", EHLO, "220 go", INSIDE, "250 ok", "550 no such domain")
+    asked = walk.take_output()
+    answers += walked(walk, "550 nor that")
+
+    assert asked == b"RCPT TO:<postmaster>\r\n"
+    assert [one.passed for one in answers[-2:]] == [True, False]
+
+
+@pytest.mark.parametrize("no", ["450 4.7.1 rejected", "554 5.7.1 Relay access denied"])
+def test_a_no_that_may_be_about_us_is_one_whoever_is_asked_for(no: str) -> None:
+    walk = Walk("hub1.example.test", sender="", recipient="a@b.test", otherwise="postmaster")
+    walked(walk, "220 hi", EHLO, "220 go", INSIDE, "250 ok", no)
+
+    assert walk.take_output() == b"QUIT\r\n"
+
+
 def test_what_is_no_smtp_is_told_and_ends_it() -> None:
     walk = a_walk()
     walk.receive(b"SSH-2.0-OpenSSH\r\n")

@@ -32,6 +32,7 @@ from mailtrust.core.model.trust import Column, Snapshot
 from mailtrust.core.why import Facts
 from mailtrust.directory import snapshot as snapshots
 from mailtrust.errors import BadInput, MailtrustError, StoreUnavailable
+from mailtrust.smtp.rehearsal import POSTMASTER
 
 _TLS_VERBS = ("X-ANONYMOUSTLS", "STARTTLS")
 _MOST_OTHERS = 3
@@ -116,11 +117,14 @@ async def flow(desk: Desk, sender: str | None, to: str, message: Marked | None =
     return await _with_arrival(desk, done, found, message) if message is not None else done
 
 
-async def take(desk: Desk, leg: Leg, recipient: str, message: Marked | None = None) -> Walked:
+async def take(
+    desk: Desk, leg: Leg, recipient: str, message: Marked | None = None, *, otherwise: str = ""
+) -> Walked:
     """
     One session along *leg*, which has an endpoint; what is remembered of that listener comes with it.
 
     Without a *recipient* nothing is asked for: it ends with the handshake, and without our certificate.
+    *otherwise* is asked for where the recipient is refused for good.
     """
     assert leg.where is not None  # noqa: S101  # the caller has one to go to
     site = desk.site
@@ -133,7 +137,7 @@ async def take(desk: Desk, leg: Leg, recipient: str, message: Marked | None = No
 
     content = message.content if message is not None else None
     shown = desk.credential if recipient else None
-    envelope = Envelope(site.server, recipient or "postmaster", shown, content)
+    envelope = Envelope(site.server, recipient or POSTMASTER, shown, content, otherwise)
     others = [one for one in listeners(desk.view, leg.receiver) if one != leg.where][:_MOST_OTHERS]
     trace, memory = await asyncio.gather(
         walk(leg.where, envelope, believes, desk.patience), _memory(desk, leg.where, others)
@@ -191,7 +195,9 @@ async def _walked(desk: Desk, found: Way, message: Marked | None) -> tuple[tuple
     if first.where is None:
         return (None, *(None for _ in further)), desk.view
     # Our certificate is shown to the first alone: further on it is somebody else who calls.
-    looks = [take(desk, first, found.target.recipient, message)]
+    # Not every server has its own name among its domains, and every one has a postmaster.
+    otherwise = POSTMASTER if found.target.is_server and message is None else ""
+    looks = [take(desk, first, found.target.recipient, message, otherwise=otherwise)]
     looks += [take(desk, leg, "") for leg in further if leg.where]
     walked = tuple(await asyncio.gather(*looks))
     view = desk.view.see(sighting(one.leg.receiver, one.trace) for one in walked)
@@ -285,7 +291,7 @@ def _picture(desk: Desk, leg: Leg, leaf: Certificate | None) -> Picture:
 
 async def _memory(desk: Desk, where: Endpoint, others: list[Endpoint]) -> Memory:
     before, at = await asyncio.to_thread(_remembered, desk.site, where)
-    envelope = Envelope(desk.site.server, "postmaster", None)
+    envelope = Envelope(desk.site.server, POSTMASTER, None)
     looks = [walk(one, envelope, lambda _: False, desk.patience) for one in others]
     traces = await asyncio.gather(*looks)
     directly = {one.endpoint: _verbs(one) for one in traces if one.offered is not None}

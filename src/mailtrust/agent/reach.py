@@ -20,11 +20,12 @@ from mailtrust.core.flow.matrix import Cell, Matrix, Side, matrix
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
+from mailtrust.smtp.rehearsal import POSTMASTER
 from mailtrust.texts import Texts
 
 REACH_SCHEMA = "mailtrust.flow-matrix/1"
-AT_ONCE = 20
-"""A peer counts connections, and ours come from one address."""
+AT_ONCE = 100
+"""Each is another server's; more would only fill our file descriptors."""
 _MOST_IN_PAIRS = 100
 """Up to that many servers each pair is written out; beyond it follows from the two servers' sides."""
 
@@ -54,7 +55,7 @@ async def reach(desk: Desk) -> Reach:
 
     async def one(server: ServerName, leg: Leg) -> Walked:
         async with room:
-            return await take(desk, leg, f"postmaster@{server}")
+            return await take(desk, leg, f"{POSTMASTER}@{server}", otherwise=POSTMASTER)
 
     went = {server: leg for server, leg in legs.items() if leg.where is not None}
     walked = dict(zip(went, await asyncio.gather(*(one(*each) for each in went.items())), strict=True))

@@ -33,6 +33,8 @@ class Target:
     """Empty where an endpoint was named."""
     where: Endpoint | None = None
     """The endpoint that was named."""
+    is_server: bool = False
+    """True where a server is meant, whichever mailboxes it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,16 @@ def target(text: str, view: View) -> Target:
     else:
         server = server_at(view, where)
         # Every server takes mail for its own postmaster without a domain, from anybody: that proves nothing.
-        return Target(bare, f"postmaster@{server}" if server is not None else "postmaster", "", where)
+        return Target(
+            bare, f"postmaster@{server}" if server is not None else "postmaster", "", where, is_server=True
+        )
     name = named(bare, view)
     if not sendable(f"postmaster@{name}"):
         raise BadInput(
             f"{text!r} is neither a server, a domain, an address nor an endpoint",
             hint="mailtrust flow hub1.example.test hub2.example.test",
         )
-    return Target(name, f"postmaster@{name}", name)
+    return Target(name, f"postmaster@{name}", name, is_server=name in view.servers())
 
 
 def named(text: str, view: View) -> ServerName:

@@ -49,6 +49,8 @@ class Envelope:
     credential: Credential | None
     content: bytes | None = None
     """A whole message; None: none is handed over."""
+    otherwise: str = ""
+    """Who is asked for where the recipient is refused for good; empty: nobody."""
 
 
 async def walk(where: Endpoint, envelope: Envelope, believes: Believes, patience: timedelta) -> Trace:
@@ -83,7 +85,13 @@ class _Walking:
         self._received = 0
         self._tls: Tls | None = None
         self._asked = False
-        self._walk = Walk(envelope.name, sender="", recipient=envelope.recipient, content=envelope.content)
+        self._walk = Walk(
+            envelope.name,
+            sender="",
+            recipient=envelope.recipient,
+            otherwise=envelope.otherwise,
+            content=envelope.content,
+        )
 
     async def go(self) -> Trace:
         writer: asyncio.StreamWriter | None = None
@@ -168,6 +176,8 @@ class _Walking:
         # One stage for the two answers to a message.
         began = self._record.passages.get(stage)
         text = str(answer.reply)
+        if stage is Stage.RCPT and began is not None:
+            text = f"{began.said}; {text}"
         if not answer.passed:
             refused = Stop.NO_VERB if stage is Stage.VERBS else Stop.REFUSED
             self._note(stage, text, refused)

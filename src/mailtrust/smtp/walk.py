@@ -19,6 +19,8 @@ from mailtrust.smtp.reply import NoReply, Reply, ReplyReader
 _READY_FOR_SERVICE = 220
 _EHLO_UNKNOWN = frozenset({500, 501, 502, 504})
 _SERVICE_ENDS = 421
+_NO_SUCH_MAILBOX = 550
+"""RFC 5321 section 4.2.3.  With 554 Postfix turns a client away for good, whatever the mailbox."""
 
 
 class Step(StrEnum):
@@ -51,13 +53,17 @@ class Walk:
     """
     Feed what arrived (`receive`), take the answers (`next_answer`), send what it says (`take_output`).
 
-    *sender* and *recipient* are envelope addresses that `sendable` holds for.  *content* ends in CRLF.
+    *sender* and *recipient* are envelope addresses that `sendable` holds for.  *otherwise* is asked for where
+    the first is no mailbox there (550).  *content* ends in CRLF.
     """
 
-    def __init__(self, name: str, *, sender: str, recipient: str, content: bytes | None = None) -> None:
+    def __init__(
+        self, name: str, *, sender: str, recipient: str, otherwise: str = "", content: bytes | None = None
+    ) -> None:
         self._name = name
         self._sender = sender
         self._recipient = recipient
+        self._otherwise = otherwise
         self._content = content
         self._reader = ReplyReader()
         self._output = b""
@@ -123,6 +129,9 @@ class Walk:
                 return reply.positive and self._ask(Step.MAIL, f"MAIL FROM:<{self._sender}>")
             case Step.MAIL:
                 return reply.positive and self._ask(Step.RCPT, f"RCPT TO:<{self._recipient}>")
+            case Step.RCPT if reply.code == _NO_SUCH_MAILBOX and self._otherwise:
+                another, self._otherwise = self._otherwise, ""
+                return self._ask(Step.RCPT, f"RCPT TO:<{another}>")
             case Step.RCPT if self._content is None:
                 return reply.positive and self._ask(Step.RSET, "RSET")
             case Step.RCPT:
