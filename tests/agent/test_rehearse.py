@@ -244,7 +244,7 @@ async def test_the_command_names_who_would_not_and_what_to_read(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ((), "say what to do: --rehearse"),
+        ((), "say FROM and TO, or --all alone, or --rehearse"),
         (("--rehearse",), "no next certificate to rehearse with"),
         (("--rehearse", "hub9.example.test", "--certificate", "{next}"), "another server hub9.example.test"),
         (("--rehearse", "--certificate", "{next}"), "there is nobody to ask"),

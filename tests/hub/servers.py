@@ -38,6 +38,9 @@ class Scripted:
     heard: list[str] = field(default_factory=list)
     """Every command; content lines left out."""
     mails: list[str] = field(default_factory=list)
+    delays: Mapping[str, float] = field(default_factory=dict)
+    """How many seconds it waits: before its ``BANNER``, after ``STAR`` and before ``TLS`` begins, before its
+    answer to a verb, and to ``EHLO-TLS`` inside."""
 
     def said(self, verb: str) -> list[str]:
         """The commands that begin so."""
@@ -45,18 +48,26 @@ class Scripted:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            await self._talk(reader, writer)
-        writer.transport.abort()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+                await self._talk(reader, writer)
+        finally:
+            writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._wait("BANNER")
         writer.write(b"220 scripted.example.test\r\n")
         secured = False
         while line := (await reader.readline()).decode().rstrip():
             self.heard.append(line)
             verb = line[:4].upper()
+            await self._wait("EHLO-TLS" if secured and verb == "EHLO" else verb)
             if line == "STARTTLS":
+                if "TLS" in self.delays:
+                    # What comes meanwhile belongs to TLS, and must not be read before it.
+                    writer.transport.pause_reading()  # type: ignore[attr-defined]
                 writer.write(b"220 2.0.0 go ahead\r\n")
+                await self._wait("TLS")
                 await writer.start_tls(self._context())
                 secured = True
                 continue
@@ -74,6 +85,9 @@ class Scripted:
             if verb == "QUIT":
                 return
 
+    async def _wait(self, at: str) -> None:
+        await asyncio.sleep(self.delays.get(at, 0))
+
     def _context(self) -> ssl.SSLContext:
         assert self.presenting is not None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -86,10 +100,13 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(
-    presenting: Held | None, answers: Mapping[str, str] | None = None, port: int = 0
+    presenting: Held | None,
+    answers: Mapping[str, str] | None = None,
+    port: int = 0,
+    delays: Mapping[str, float] | None = None,
 ) -> AsyncIterator[Scripted]:
-    """A server that answers as *answers* says, by command, and else as it should."""
-    here = Scripted(presenting, {**FINE, **(answers or {})}, Endpoint(LOOPBACK, 0))
+    """A server that answers as *answers* says, by command, and else as it should, as late as *delays* say."""
+    here = Scripted(presenting, {**FINE, **(answers or {})}, Endpoint(LOOPBACK, 0), delays=delays or {})
     tasks: set[asyncio.Task[None]] = set()
 
     def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

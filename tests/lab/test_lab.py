@@ -53,6 +53,18 @@ class Running:
                 return
         pytest.fail(f"the lab ended without {event}")
 
+    def follow(self, sender: str, receiver: str) -> dict[str, Any]:
+        """What `flow` says, whether or not mail flows."""
+        ran = subprocess.run(
+            [
+                sys.executable, "-m", "mailtrust", "--config", f"{sender}.toml", "flow",
+                sender, receiver, "--json",
+            ],
+            cwd=self.folder, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        told: dict[str, Any] = json.loads(ran.stdout)
+        return told
+
     def type(self, member: str, *arguments: str) -> None:
         subprocess.run(
             [sys.executable, "-m", "mailtrust", "--config", f"{member}.toml", *arguments],
@@ -97,6 +109,20 @@ def test_what_a_hand_breaks_the_grid_shows_and_a_hand_mends(lab: Running) -> Non
     lab.until(12012, "hub1.example.test")
     lab.type("hub1", "fix", "--yes")
     lab.until(12012, "hub1.example.test", there=False)
+
+
+def test_a_device_before_a_server_is_found_by_flow_and_taken_away_again(lab: Running) -> None:
+    """`strip` takes STARTTLS out: mail stops at the verbs, and goes again once it is gone."""
+    switch = lab.folder / "control" / "strip-hub3"
+    switch.touch()
+    lab.until(12117, "hub3.example.test")
+    stripped = lab.follow("hub1", "hub3")
+    switch.unlink()
+    lab.until(12117, "hub3.example.test", there=False)
+    mended = lab.follow("hub1", "hub3")
+
+    assert (stripped["verdict"], stripped["stage"], stripped["event"]) == ("blocked", "verbs", 12117)
+    assert mended["verdict"] in ("flows", "slow")
 
 
 def test_a_cut_link_makes_its_replica_late(lab: Running) -> None:

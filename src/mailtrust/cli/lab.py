@@ -271,6 +271,9 @@ def _introduce(organization: Organization) -> None:
         (f"touch control/damage-{names[-1]}", "make it unreadable; rm mends it"),
         (f"touch control/stop-{last.short_name}", "stop that server; rm starts it"),
         (f"touch control/freeze-{last.short_name}", "keep it on its old file; rm mends it"),
+        (f"touch control/strip-{last.short_name}", "a device takes its STARTTLS out; rm mends it"),
+        (f"touch control/slow-{last.short_name}", "a device is late with each answer; rm mends it"),
+        (f"{config} flow {first.short_name} {last.short_name}", "where mail stops; --all: who reaches whom"),
         (f"# {garbage} is no certificate; published all the same: 12022", ""),
         (f"{config} directory put {first.name} {garbage} --yes", ""),
     )

@@ -65,7 +65,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("dashboard", "dashboard", "What check and status see, in a browser, kept up to date."),
         Word("hub", "hub", "The embedded transport, and its queue."),
         Word("monitoring", "monitoring", "Alert rules for Prometheus, and a dashboard for Grafana."),
-        Word("flow", "flow", "Ask the peers, in a real session and without mail, whom they would believe."),
+        Word("flow", "flow", "Follow mail stage by stage: where it stops, and why; who reaches whom."),
         Word("postfix", "postfix", "Postfix as the transport: set up, compile, check, undo."),
         Word("exim", "exim", "Exim as the transport: compile its files."),
     )),

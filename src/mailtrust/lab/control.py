@@ -3,19 +3,24 @@ The lab's switches: empty files in its folder `control`, so that a hand in anoth
 
 A file `cut-dc2` cuts the link of that replica for as long as it is there, and `damage-dc2` makes it
 unreadable; `stop-hub3` stops a server, and `freeze-hub1` keeps its process on the certificate that it has.
-Taking the file away mends it.
+`strip-hub2` puts a device before a server that takes STARTTLS out, and `slow-hub2` one that is late with each
+answer.  Taking the file away mends it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from mailtrust.lab.middlebox import TLS_VERBS, Conduct
 from mailtrust.lab.organization import Organization
 
 _LOOK_EVERY_SECONDS = 0.2
+
+_DEVICES = {"strip": Conduct(TLS_VERBS), "slow": Conduct(delay=timedelta(seconds=1.5))}
 
 Switch = Callable[[], Awaitable[None]]
 
@@ -32,6 +37,10 @@ def switches(organization: Organization) -> dict[str, tuple[Switch, Switch]]:
         restart = partial(organization.restart, member)
         found[f"stop-{member.short_name}"] = (partial(organization.stop_server, member), restart)
         found[f"freeze-{member.short_name}"] = (partial(organization.freeze, member), restart)
+        for name, conduct in _DEVICES.items():
+            found[f"{name}-{member.short_name}"] = (
+                partial(organization.put_before, member, conduct), restart
+            )  # fmt: skip
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from mailtrust.agent.site import Site
@@ -21,6 +22,8 @@ class Member:
     home: str
     site: Site = field(init=False)
     hub: Hub | None = None
+    way_in: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """A device that stands before it, if any."""
 
     @property
     def short_name(self) -> str:

@@ -7,7 +7,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from mailtrust.agent.site import Site, open_site
 from mailtrust.certificates.create import new_key, self_signed
 from mailtrust.config import load, write_duration
 from mailtrust.core.model.plan import Install
-from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.server import Endpoint, ServerName
 from mailtrust.errors import DirectoryUnavailable
 from mailtrust.lab.embedded import open_embedded
 from mailtrust.lab.mail import MailFlow
 from mailtrust.lab.member import Member
+from mailtrust.lab.middlebox import Conduct, middlebox
 from mailtrust.lab.openldap import open_openldap
 from mailtrust.lab.ports import LOOPBACK, free_ports
 from mailtrust.lab.replicas import Replicas
@@ -106,11 +107,26 @@ class Organization:
             self.mail.remember(hub.counters)
 
     async def restart(self, member: Member) -> None:
-        """Start a server, after stopping it if it runs."""
+        """Start a server, after stopping it if it runs, and take away what stood before it."""
         await self.stop_server(member)
+        await member.way_in.aclose()
         hub = hub_of(member.site, retry=_RETRY, relay=self.relay)
         await hub.start()
         member.hub = hub
+
+    async def put_before(self, member: Member, conduct: Conduct) -> None:
+        """Put a device before a server, at the address that everybody knows, until it is restarted."""
+        # Before the server lets go of its own.
+        [hidden] = free_ports(1)
+        await self.stop_server(member)
+        await member.way_in.aclose()
+        known = Endpoint(LOOPBACK, member.port)
+        config = member.site.config
+        moved = replace(config, transport=replace(config.transport, bind=(Endpoint(LOOPBACK, hidden),)))
+        hub = hub_of(replace(member.site, config=moved), retry=_RETRY, relay=self.relay)
+        await hub.start()
+        member.hub = hub
+        await member.way_in.enter_async_context(middlebox(known, hub.bound[0], conduct))
 
 
 @asynccontextmanager
@@ -147,6 +163,7 @@ async def open_organization(
         await _enrol(organization)
         opened.lag = lag
         for member in members:
+            stack.push_async_callback(member.way_in.aclose)
             stack.push_async_callback(organization.stop_server, member)
             await organization.restart(member)
         yield organization

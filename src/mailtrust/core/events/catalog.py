@@ -12,6 +12,7 @@ from mailtrust.core.model.event import Category, Event, Severity
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFORMATION
 _TRANSPORT, _DIRECTORY, _ROTATION = Category.TRANSPORT_SERVICE, Category.DIRECTORY, Category.ROTATION
 _AGENT = Category.AGENT
+_SEND = Category.SMTP_SEND
 
 
 def _exchange(
@@ -153,6 +154,11 @@ AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"
 AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
 CLOCK_STEPPED = Event(12162, "ClockStepped", _W, _AGENT, ("step",))
 AGENT_CONFIGURATION_REFUSED = Event(12163, "AgentConfigurationRefused", _W, _AGENT, ("file", "why"))
+FLOW_STAGE_SLOW = Event(12180, "FlowStageSlow", _W, _SEND, ("endpoint", "stage", "took", "limit"))
+FLOW_SESSION_BROKE = Event(12181, "FlowSessionBroke", _E, _SEND, ("endpoint", "stage", "why"))
+FLOW_REFUSED = Event(12182, "FlowRefused", _E, _SEND, ("endpoint", "stage", "reply"))
+FLOW_NOT_ARRIVED = Event(12183, "FlowNotArrived", _W, _SEND, ("message", "within"))
+FLOW_NO_ROUTE = Event(12184, "FlowNoRoute", _E, _SEND, ("to",))
 
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
@@ -169,6 +175,7 @@ CATALOG: tuple[Event, ...] = (
     HUB_TRANSPORT_MISSING, HUB_TRANSPORT_FAILS_OPEN, POSTFIX_READS_ELSEWHERE, AUTHORITIES_HINTED,
     SNAPSHOT_NOT_SAVED, KEYS_KEPT,
     AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
+    FLOW_STAGE_SLOW, FLOW_SESSION_BROKE, FLOW_REFUSED, FLOW_NOT_ARRIVED, FLOW_NO_ROUTE,
 )  # fmt: skip
 
 BY_CODE = {event.code: event for event in CATALOG}

@@ -43,6 +43,15 @@ def postfix_queue(folder: Path) -> tuple[Waiting, ...]:
     return waiting(messages, lambda address: hops.get(address.lower(), ""), lifetimes)
 
 
+def next_hops(folder: Path, addresses: Iterable[str]) -> Mapping[str, str]:
+    """
+    Where the instance would send mail for each address, as it writes it.  Blocking: call it from a thread.
+
+    Raises: TransportUnavailable as `postfix_queue`.
+    """
+    return _hops(folder, _settings(folder), addresses)
+
+
 def _settings(folder: Path) -> Mapping[str, str]:
     lines = _run("postconf", "-c", str(folder), "-x", *_PARAMETERS).splitlines()
     return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from mailtrust.web.asked import Asked
 from mailtrust.web.pages import event, fleet, mail, replicas, server
+from mailtrust.web.pages import event, fleet, flow, server
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ PAGES: tuple[Page, ...] = (
     Page("/servers/{server}", server.show),
     Page("/replicas", replicas.show, "web-replicas"),
     Page("/mail", mail.show, "web-mail"),
+    Page("/flow", flow.show, "web-flow"),
     Page("/events", event.contents, "web-events"),
     Page("/events/{code:int}", event.show),
 )
