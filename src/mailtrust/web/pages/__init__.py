@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailtrust.web.asked import Asked
-from mailtrust.web.pages import event, fleet, mail, replicas, server
-from mailtrust.web.pages import event, fleet, flow, server
+from mailtrust.web.pages import event, fleet, flow, mail, replicas, server
 
 
 @dataclass(frozen=True, slots=True)
