@@ -10,6 +10,7 @@ from mailtrust import clock
 from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import Assessment, Scope, assess
 from mailtrust.agent.report import check_report
+from mailtrust.agent.shipping import ship_or_say_why
 from mailtrust.agent.site import open_site
 from mailtrust.cli import loop
 from mailtrust.cli.frame import JsonOption, given, session, texts
@@ -64,6 +65,8 @@ def check(
     seen = loop.run(work) if everybody else asyncio.run(work)
     for note in seen.notes:
         caution(note)
+    if sentence := ship_or_say_why(config, shelf, clock.now()):
+        caution(sentence)
     if json_output:
         emit(check_report(seen, shelf))
     else:
