@@ -58,7 +58,7 @@ def _priority(entry: Entry) -> int:
 
 
 def _fields(entry: Entry, file: Path | None) -> Iterator[tuple[str, str]]:
-    event = entry.event
+    event, is_open = entry.event, entry.kind is not EntryKind.CLOSED
     ours = {
         "AT": entry.at.isoformat().replace("+00:00", "Z"),
         "STATE": entry.kind.value,
@@ -68,12 +68,14 @@ def _fields(entry: Entry, file: Path | None) -> Iterator[tuple[str, str]]:
         "SERVER": entry.server or NONE,
         "PLACE": entry.place or NONE,
         "CAUSE": entry.cause or NONE,
-        "ACTION": to_type(entry.action, file) if entry.action else NONE,
+        "ACTION": to_type(entry.action, file) if entry.action and is_open else NONE,
     }
     yield from ((PREFIX + name, value) for name, value in ours.items())
     if entry.suppressed:
         yield f"{PREFIX}SUPPRESSED", str(entry.suppressed)
-    for name, value in entry.values.items():
+    # The explanation names these, whether there is something to say or not.
+    named = dict.fromkeys((*event.parameters, "fingerprint"), NONE) if event else {}
+    for name, value in (named | dict(entry.values)).items():
         if name != EVIDENCE:
             yield _value_field(name, value)
 

@@ -10,6 +10,7 @@ from mailtrust import clock
 from mailtrust.agent.entry_text import entry_message
 from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
+from mailtrust.cli import events_catalog, events_export
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
 from mailtrust.cli.output import emit, emit_line, say, width
@@ -21,12 +22,14 @@ from mailtrust.core.model.server import server_name
 from mailtrust.texts import Texts
 
 app = application()
+app.command("catalog", epilog=events_catalog.EPILOG)(events_catalog.catalog)
+app.command("export", epilog=events_export.EPILOG)(events_export.export)
 
 _LOOK_AGAIN_AFTER_SECONDS = 1.0
 _KIND = len("changed")
 
 
-@app.command(epilog="Example: mailtrust events --event 12012 --since 2d")
+@app.callback(invoke_without_command=True, epilog="Example: mailtrust events --event 12012 --since 2d")
 def events(
     context: typer.Context,
     *,
@@ -40,6 +43,8 @@ def events(
     json_output: JsonOption = False,
 ) -> None:
     """Show what opened, changed and closed, oldest first; --json --follow writes one entry per line."""
+    if context.invoked_subcommand is not None:
+        return
     now = clock.now()
     name = server_name(server) if server else None
     begin, end = (moment_past(text, now) if text else None for text in (since, until))

@@ -67,7 +67,7 @@ def report(record: Record) -> dict[str, Any]:
     values = {
         name.removeprefix(VALUE).lower(): value
         for name, value in record.fields.items()
-        if name.startswith(VALUE)
+        if name.startswith(VALUE) and value != NONE
     }
     return {
         "schema": LOG_SCHEMA, "identifier": IDENTIFIER, "priority": record.priority,
