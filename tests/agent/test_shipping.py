@@ -116,7 +116,8 @@ def test_what_is_older_than_a_day_stays_where_it_is(server: Server, config: Conf
 def test_a_journal_of_an_older_release_is_not_told_anew(server: Server, config: Config) -> None:
     find(server.journal, MISSING)
     with closing(sqlite3.connect(server.journal.path)) as db:
-        db.execute("DROP TABLE reader")
+        for table in ("reader", "told", "notice", "way"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 4")
         db.commit()
 

@@ -85,7 +85,7 @@ def to_type(action: str, file: Path | None) -> str:
     words = shlex.split(action)
     if file is None or file == USUAL_FILE or words[:1] != ["mailtrust"]:
         return action
-    return shlex.join(("mailtrust", "--config", str(file), *words[1:]))
+    return shlex.join(("mailtrust", "--config", str(file.absolute()), *words[1:]))
 
 
 def _value_field(name: str, value: str) -> tuple[str, str]:

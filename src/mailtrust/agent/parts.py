@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import partial
 
 from mailtrust import clock
+from mailtrust.agent import noticing
 from mailtrust.agent.loop import Round, Tending
 from mailtrust.agent.outgoing import Out, keep_shipping
 from mailtrust.agent.postfix import hands_of, trust_of
@@ -68,6 +69,7 @@ def _parts(site: Site, wake: Wake, out: Out) -> Iterator[Part]:
     for replica in dict.fromkeys((site.directory.home, site.directory.primary)):
         yield f"the watch over {replica.url}", partial(wake.watch, site, replica)
     yield "what goes to the log", partial(keep_shipping, site, out)
+    yield from noticing.parts(site, out.shelf)
     if site.config.agent.replicate:
         yield "replication", partial(_replicate, site)
     if site.config.transport.kind == "postfix":

@@ -10,7 +10,7 @@ from mailtrust import clock
 from mailtrust.agent.entry_text import entry_message
 from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
-from mailtrust.cli import events_catalog, events_export
+from mailtrust.cli import events_catalog, events_export, events_hook
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
 from mailtrust.cli.output import emit, emit_line, say, width
@@ -24,6 +24,7 @@ from mailtrust.texts import Texts
 app = application()
 app.command("catalog", epilog=events_catalog.EPILOG)(events_catalog.catalog)
 app.command("export", epilog=events_export.EPILOG)(events_export.export)
+app.command("test-hook", epilog=events_hook.EPILOG)(events_hook.try_out)
 
 _LOOK_AGAIN_AFTER_SECONDS = 1.0
 _KIND = len("changed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,7 +32,8 @@ class Log:
 class Webhook:
     """Where notices are posted to."""
 
-    url: str
+    url: str = field(repr=False)
+    """Its path may be a secret: whoever knows it may post."""
     bearer_file: Path | None
     hmac_file: Path | None
     ca_file: Path | None
