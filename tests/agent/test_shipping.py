@@ -192,6 +192,22 @@ async def test_an_agent_writes_lines_where_it_is_told_to(server: Server) -> None
     assert [one["event"] for one in said if one["state"] == "opened"][:1] == [12012]
 
 
+async def test_without_a_log_the_lines_stand_on_standard_error_and_nothing_twice(server: Server) -> None:
+    server.configure(agent="", more='[log]\nto = "json"')
+    environment = {"MAILTRUST_LOG": ""}
+    words = ("--config", server.config, "agent")
+    async with an_agent(server.folder, *words, environment=environment) as agent:
+        await agent.manager.hears("READY=1")
+        assert agent.process.stderr is not None
+        line = json.loads(await agent.process.stderr.readline())
+        assert await agent.stop() == 0
+        assert agent.process.stdout is not None
+        said = await agent.process.stdout.read()
+
+    assert (line["event"], line["state"]) == (12012, "opened")
+    assert said == b""
+
+
 @pytest.mark.timeout(120)
 @needs(JOURNALD, "journalctl", "unshare")
 async def test_an_agent_writes_into_the_journal_of_systemd_and_check_too(server: Server) -> None:

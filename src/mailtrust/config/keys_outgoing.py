@@ -63,7 +63,8 @@ OUTGOING: tuple[Key, ...] = (
         "else, from an agent that no terminal shows, lines of JSON on standard error.  $MAILTRUST_LOG stands "
         "above it."),
     Key("log", "file", PATH, folder, "standard error",
-        'The file that lines of JSON are appended to; log.to is "json" then.', '"/var/log/mailtrust.jsonl"'),
+        'The file that lines of JSON are appended to; log.to is "json" then.',
+        '"/var/log/mailtrust/events.jsonl"'),
     Key("log", "socket", PATH, folder, "/run/systemd/journal/socket, /dev/log",
         'With log.to = "journald" or "syslog": where it listens, if elsewhere.',
         '"/run/systemd/journal.mail/socket"'),
