@@ -24,6 +24,8 @@ PACKAGES = {
     "/usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4": "exim4-daemon-light",
     "/usr/lib/*/sasl2/libgssapiv2.so": "libsasl2-modules-gssapi-mit",
     "/lib/systemd/systemd-journal-remote": "systemd-journal-remote",
+    "/lib/systemd/systemd-journald": "systemd",
+    "/usr/share/i18n/locales/zh_CN": "locales",
     "adcli": "adcli",
     "certutil": "libnss3-tools",
     "chromium": "chromium",
@@ -41,6 +43,7 @@ PACKAGES = {
     "ldbadd": "ldb-tools",
     "ldbmodify": "ldb-tools",
     "ldbsearch": "ldb-tools",
+    "localedef": "libc-bin",
     "ns-slapd": "389-ds-base",
     "openssl": "openssl",
     "pk12util": "libnss3-tools",
@@ -60,6 +63,7 @@ PACKAGES = {
     "ss": "iproute2",
     "swaks": "swaks",
     "systemd-analyze": "systemd",
+    "unshare": "util-linux",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 

@@ -17,6 +17,8 @@ TABLES_ARE = {
     "no use for them.",
     "policy": "How certificates are made, and how patient a rotation is.",
     "agent": "What `mailtrust agent` may do unasked; see [the agent](agent.md).",
+    "log": "Where events go besides the journal of mailtrust; see [logs and notices](logs.md).",
+    "notify": "Who is told, by the agent, what opens and closes; see [logs and notices](logs.md).",
     "transport": "What carries the mail. Keys marked *Hub* belong to `transport.kind = \"hub\"`.",
     "web": "Where the dashboard listens, and whom it answers; see [the dashboard](dashboard.md).",
 }  # fmt: skip

@@ -16,6 +16,10 @@ posttls-finger:postfix:the second opinion of Postfix on what we present
 /usr/local/lib/mailtrust-tests/exim4/usr/sbin/exim4:exim4-daemon-light:the mail flow with Exim
 journalctl:systemd:the log of Postfix in the journal of systemd
 /lib/systemd/systemd-journal-remote:systemd-journal-remote:the log of Postfix in the journal of systemd
+/lib/systemd/systemd-journald:systemd:what we write into the journal of systemd
+localedef:libc-bin:what the journal of systemd explains in Chinese
+/usr/share/i18n/locales/zh_CN:locales:what the journal of systemd explains in Chinese
+unshare:util-linux:a journal of systemd that nobody else sees
 setpriv:util-linux:the part that runs as root, with few rights
 ps:procps:what a command line shows to others
 ss:iproute2:which addresses are listened on

@@ -14,6 +14,8 @@ Every exception that mailtrust raises on purpose, as one tree.
     │   ├── PublishRefused       a replica answered, and said no
     │   └── NotLdap              a replica's bytes that cannot be read as LDAP
     ├── TransportUnavailable     the hub cannot start or its queue cannot be opened
+    ├── LogUnavailable           a log of the machine cannot be written
+    ├── NotDelivered             nobody could be told, by one way
     └── TextMissing              our own texts lack a page, a phrase or a value
 
 A message says what we were doing and to whom, in one sentence.  A *hint* says what next.
@@ -78,6 +80,18 @@ class NotLdap(DirectoryUnavailable):
 
 class TransportUnavailable(MailtrustError):
     """The transport cannot start, or its queue cannot be opened."""
+
+
+class LogUnavailable(MailtrustError):
+    """A log of the machine cannot be written."""
+
+
+class NotDelivered(MailtrustError):
+    """A notice did not get through; it never will if it *is_final*."""
+
+    def __init__(self, message: str, *, hint: str = "", is_final: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_final = is_final
 
 
 class TextMissing(MailtrustError):

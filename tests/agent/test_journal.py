@@ -341,7 +341,8 @@ def test_a_journal_of_the_first_release_is_read_and_grows(journal: Journal) -> N
     """Nothing that it holds is lost."""
     journal.record_act(enabled(a_certificate()))
     with sqlite3.connect(journal.path) as db:
-        for table in ("latency", "since", "intent", "dead", "session", "bookmark"):
+        later = ("latency", "since", "intent", "dead", "session", "bookmark")
+        for table in (*later, "reader", "told", "notice", "way"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
 

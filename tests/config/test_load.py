@@ -276,12 +276,20 @@ def test_the_file_of_the_option_wins_then_the_environment_then_the_folder(tmp_pa
     assert find(None, {}, tmp_path) == here
 
 
+COMPANIONS = {
+    "log.socket": 'log.to = "journald"',
+    "notify.mail_to": 'notify.smarthost = "submission.example.test:587"',
+}
+"""What a key means nothing without."""
+
+
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
 def test_every_default_and_example_is_taken_by_its_own_key(tmp_path: Path, key: Key) -> None:
     """`init` writes them into the annotated file, so they must be what the loader reads."""
     literal = key.example or key.default
+    companion = COMPANIONS.get(key.path, "")
 
-    config = loaded(tmp_path, f"{key.path} = {literal}")
+    config = loaded(tmp_path, f"{key.path} = {literal}\n{companion}")
 
     assert config.file == tmp_path / "mailtrust.toml"
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from mailtrust import durable
+from mailtrust.agent.journal_outgoing import SCHEMA as OUTGOING
 from mailtrust.agent.journal_rotations import SCHEMA as ROTATIONS
 from mailtrust.agent.journal_sessions import SCHEMA as SESSIONS
 from mailtrust.errors import StoreUnavailable
@@ -44,7 +45,7 @@ _SCHEMA = (
     "CREATE TABLE replica (url TEXT PRIMARY KEY, read_at TEXT NOT NULL)",
 )
 _ADDED = ("CREATE TABLE latency (url TEXT NOT NULL, seconds REAL NOT NULL, at TEXT NOT NULL)",)
-_STEPS = (_SCHEMA, _ADDED, ROTATIONS, SESSIONS)
+_STEPS = (_SCHEMA, _ADDED, ROTATIONS, SESSIONS, OUTGOING)
 """What makes each version of the file out of the one before it."""
 _VERSION = len(_STEPS)
 

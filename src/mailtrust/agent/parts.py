@@ -14,7 +14,9 @@ from datetime import timedelta
 from functools import partial
 
 from mailtrust import clock
+from mailtrust.agent import noticing
 from mailtrust.agent.loop import Round, Tending
+from mailtrust.agent.outgoing import Out, keep_shipping
 from mailtrust.agent.postfix import hands_of, trust_of
 from mailtrust.agent.rotate import Hands
 from mailtrust.agent.serve import Recorder, hub_of
@@ -41,6 +43,7 @@ async def tend(
     stopping: asyncio.Event,
     turned: Callable[[Round | None], None],
     beat: timedelta,
+    out: Out | None = None,
 ) -> None:
     """
     Look after one server until *stopping* is set.
@@ -51,7 +54,7 @@ async def tend(
         tending = Tending(site, hands, stopping, turned, beat)
         kept = [
             asyncio.create_task(kept_going(name, work, partial(fell, site), until=stopping))
-            for name, work in _parts(site, tending.wake)
+            for name, work in _parts(site, tending.wake, out or Out())
         ]
         try:
             await tending.run()
@@ -61,10 +64,12 @@ async def tend(
             await asyncio.gather(*kept, return_exceptions=True)
 
 
-def _parts(site: Site, wake: Wake) -> Iterator[Part]:
+def _parts(site: Site, wake: Wake, out: Out) -> Iterator[Part]:
     yield "the watch over the store", partial(wake.attend, site)
     for replica in dict.fromkeys((site.directory.home, site.directory.primary)):
         yield f"the watch over {replica.url}", partial(wake.watch, site, replica)
+    yield "what goes to the log", partial(keep_shipping, site, out)
+    yield from noticing.parts(site, out.shelf)
     if site.config.agent.replicate:
         yield "replication", partial(_replicate, site)
     if site.config.transport.kind == "postfix":

@@ -21,7 +21,9 @@ from mailtrust.agent.hands import hands
 from mailtrust.agent.journal import Entry, Journal
 from mailtrust.agent.loop import Round, Tending
 from mailtrust.agent.notify import Systemd
+from mailtrust.agent.outgoing import Out
 from mailtrust.agent.parts import fell, tend
+from mailtrust.agent.shipping import ship_or_say_why
 from mailtrust.agent.site import Site, open_site
 from mailtrust.agent.supervision import kept_going, sentence
 from mailtrust.agent.writer import being_the_agent
@@ -47,6 +49,7 @@ class Telling:
     complaint: Callable[[str], None]
     """What no journal can hold."""
     manager: Systemd = field(default_factory=Systemd)
+    out: Out = field(default_factory=Out)
 
 
 async def usable(
@@ -93,6 +96,7 @@ async def once(read: Read, telling: Telling) -> tuple[bool, dict[ServerName, Rou
             rounds[site.server] = found
             well = well and found.could_look and not found.failed
             diary.tell()
+            await asyncio.to_thread(ship_or_say_why, config, telling.out.shelf, clock.now())
     return well, rounds
 
 
@@ -154,7 +158,7 @@ class Agent:
 
     async def _server(self, site: Site, turning: Turning, ending: asyncio.Event, beat: timedelta) -> None:
         turned = partial(turning.turned, site)
-        work = partial(tend, site, hands(site), ending, turned, beat)
+        work = partial(tend, site, hands(site), ending, turned, beat, self._telling.out)
 
         def ended(part: str, why: str) -> None:
             fell(site, part, why)

@@ -49,10 +49,10 @@ class Wake:
     async def attend(self, site: Site) -> None:
         """Look again and again whether the store or the journal says something new."""
         known = site.store.stamp(), site.journal.asked(site.server)
-        file = _file_stamp(site)
+        file = file_stamp(site)
         while True:
             await asyncio.sleep(LOOK_AGAIN_AFTER.total_seconds())
-            before, file = file, _file_stamp(site)
+            before, file = file, file_stamp(site)
             asked = known[1] if file == before else await asyncio.to_thread(site.journal.asked, site.server)
             found = site.store.stamp(), asked
             if found != known:
@@ -60,7 +60,8 @@ class Wake:
                 self.asked.set()
 
 
-def _file_stamp(site: Site) -> tuple[int, int] | None:
+def file_stamp(site: Site) -> tuple[int, int] | None:
+    """Differs from what it was once the journal was written; None where there is none."""
     with suppress(OSError):
         found = os.stat(site.journal.path)  # noqa: PTH116  # a question a second: as cheap as can be
         return found.st_mtime_ns, found.st_size

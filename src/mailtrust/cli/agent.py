@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ import typer
 from mailtrust.agent.journal import Entry
 from mailtrust.agent.loop import Round
 from mailtrust.agent.notify import Systemd
+from mailtrust.agent.outgoing import Out, told_by_log
 from mailtrust.agent.run import Agent, Read, Telling, once
 from mailtrust.agent.site import Site
 from mailtrust.cli.configurations import reading
@@ -63,7 +65,11 @@ def agent(
         _print_units(json_output=json_output)
         return
     read = reading(session(context), config_dir, context)
-    telling = Telling(_teller(texts(), json_output=json_output), warn, Systemd.of(os.environ))
+    shelf = texts()
+    # Each event once: a terminal shows the sentences, and whoever takes --json has the lines already.
+    out = Out(shelf.language, log_here=not (json_output or sys.stdout.isatty() or sys.stderr.isatty()))
+    tell = _teller(shelf, out, json_output=json_output)
+    telling = Telling(tell, warn, Systemd.of(os.environ), out)
     if once_only:
         raise typer.Exit(asyncio.run(_once(read, telling, json_output=json_output)))
     asyncio.run(_run(Agent(read, telling), _dashboard(read) if web else None))
@@ -107,7 +113,11 @@ async def _run(agent: Agent, shown: "AgentDashboard | None") -> None:
 
 
 async def _once(read: Read, telling: Telling, *, json_output: bool) -> int:
-    silent = Telling((lambda _, __: None) if json_output else telling.entries, telling.complaint)
+    silent = Telling(
+        (lambda _, __: None) if json_output else telling.entries,
+        telling.complaint,
+        out=replace(telling.out, log_here=False),
+    )
     well, rounds = await once(read, silent)
     if json_output:
         servers = [_report(name, found) for name, found in sorted(rounds.items())]
@@ -138,8 +148,10 @@ def _report(name: ServerName, found: Round) -> dict[str, Any]:
     }
 
 
-def _teller(shelf: Texts, *, json_output: bool) -> Any:
+def _teller(shelf: Texts, out: Out, *, json_output: bool) -> Any:
     def tell(site: Site, found: tuple[Entry, ...]) -> None:
+        if not json_output and told_by_log(site.config, out, os.environ):
+            return
         if json_output:
             for entry in found:
                 emit_line({"schema": ENTRY_SCHEMA, **entry_report(entry, shelf), "of": site.server})

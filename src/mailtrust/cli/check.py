@@ -13,6 +13,7 @@ from mailtrust import clock
 from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import Assessment, Scope, assess
 from mailtrust.agent.report import check_report
+from mailtrust.agent.shipping import ship_or_say_why
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli import loop
 from mailtrust.cli.files import write_file
@@ -92,6 +93,8 @@ def check(
     seen, metrics = loop.run(work) if everybody else asyncio.run(work)
     for note in seen.notes:
         caution(note)
+    if sentence := ship_or_say_why(config, shelf, clock.now()):
+        caution(sentence)
     if form is Format.PROMETHEUS:
         _write(metrics, output, seen)
     elif json_output or form is Format.JSON:

@@ -7,26 +7,30 @@ from typing import Annotated, Any
 import typer
 
 from mailtrust import clock
+from mailtrust.agent.entry_text import entry_message
 from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
+from mailtrust.cli import events_catalog, events_export, events_hook
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
 from mailtrust.cli.output import emit, emit_line, say, width
 from mailtrust.cli.program import application
 from mailtrust.cli.prose import wrapped
 from mailtrust.cli.render import LETTER, STYLE, brief
-from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import server_name
 from mailtrust.texts import Texts
 
 app = application()
+app.command("catalog", epilog=events_catalog.EPILOG)(events_catalog.catalog)
+app.command("export", epilog=events_export.EPILOG)(events_export.export)
+app.command("test-hook", epilog=events_hook.EPILOG)(events_hook.try_out)
 
 _LOOK_AGAIN_AFTER_SECONDS = 1.0
 _KIND = len("changed")
 
 
-@app.command(epilog="Example: mailtrust events --event 12012 --since 2d")
+@app.callback(invoke_without_command=True, epilog="Example: mailtrust events --event 12012 --since 2d")
 def events(
     context: typer.Context,
     *,
@@ -40,6 +44,8 @@ def events(
     json_output: JsonOption = False,
 ) -> None:
     """Show what opened, changed and closed, oldest first; --json --follow writes one entry per line."""
+    if context.invoked_subcommand is not None:
+        return
     now = clock.now()
     name = server_name(server) if server else None
     begin, end = (moment_past(text, now) if text else None for text in (since, until))
@@ -73,7 +79,7 @@ def entry_report(entry: Entry, shelf: Texts) -> dict[str, Any]:
         "place": entry.place,
         "cause": entry.cause,
         "action": entry.action,
-        "message": _message(entry, shelf),
+        "message": entry_message(entry, shelf),
         "suppressed": entry.suppressed,
         "evidence": [{"code": one.phrase, "said": shelf.say(one)} for one in entry.evidence],
     }
@@ -101,32 +107,9 @@ def _what(entry: Entry, shelf: Texts) -> str:
     if entry.kind is EntryKind.ACKNOWLEDGED and entry.event is not None:
         return f"{entry.event.code} of {entry.server or 'every server'}: {entry.note}"
     if finding is None:
-        return _message(entry, shelf)
+        return entry_message(entry, shelf)
     head = f"{LETTER[finding.severity]} {brief(finding)}"
     if entry.kind is EntryKind.RAISED:
-        return f"{head}: {_message(entry, shelf)}"
+        return f"{head}: {entry_message(entry, shelf)}"
     name = finding.values.get("fingerprint", "-").strip("-")
     return f"{head}: {shelf.page(finding.event.code).title}{f' ({name})' if name else ''}"
-
-
-def _message(entry: Entry, shelf: Texts) -> str:
-    if entry.kind is EntryKind.PLANNED:
-        return _plan(entry, shelf)
-    if entry.kind is EntryKind.DONE:
-        fingerprint = short(entry.values.get("fingerprint", ""))
-        where = f"at {entry.place}" if entry.place else ""
-        return " ".join(filter(None, (entry.action, fingerprint, where)))
-    if entry.finding is None or entry.kind is EntryKind.ACKNOWLEDGED:
-        return entry.note
-    return shelf.message(entry.finding)
-
-
-def _plan(entry: Entry, shelf: Texts) -> str:
-    """What comes next, what for, and what it rests on or waits for."""
-    fingerprint = short(entry.values.get("fingerprint", ""))
-    place = f" at {entry.place}" if entry.place else ""
-    why = entry.values.get("why", "") or (f"mends {entry.event.code}" if entry.event else "")
-    about = f"{fingerprint}{place}".strip()
-    head = " ".join(filter(None, (entry.action, about, f"({why})" if why else "")))
-    said = "; ".join(shelf.say(one) for one in entry.evidence)
-    return f"{head}: {said}" if said else head

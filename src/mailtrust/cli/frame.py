@@ -114,7 +114,7 @@ class Session:
         from mailtrust.config.exposed import exposed
 
         config = load(self.config_file, os.environ, default_name=socket.getfqdn)
-        for sentence in exposed(config.directory):
+        for sentence in exposed(config.directory, config.notify):
             caution(sentence)
         return config
 

@@ -8,7 +8,7 @@ any file the defaults of `mailtrust.config.keys` hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -17,16 +17,19 @@ from mailtrust.config.annotated import annotated
 from mailtrust.config.document import Document
 from mailtrust.config.keys import KEYS, Key, is_ldap
 from mailtrust.config.ldap import refuse_half_an_ldap
+from mailtrust.config.outgoing import Log, Notify, log_table, notify_table
 from mailtrust.config.units import duration, size_bytes, write_duration, write_size
 from mailtrust.core.model.server import Endpoint, ServerName, server_name
 from mailtrust.core.policy import Policy
 from mailtrust.errors import BadConfiguration, BadInput
 
 __all__ = [
-    "KEYS", "Agent", "Config", "Directory", "Key", "Server", "Thresholds", "Transport", "Web",
-    "annotated", "duration", "find", "is_ldap", "load", "parse", "size_bytes", "write_duration", "write_size",
+    "KEYS", "USUAL_FILE", "Agent", "Config", "Directory", "Key", "Log", "Notify", "Server", "Thresholds",
+    "Transport", "Web", "annotated", "duration", "find", "is_ldap", "load", "parse", "size_bytes",
+    "write_duration", "write_size",
 ]  # fmt: skip
 
+USUAL_FILE = Path("/etc/mailtrust/mailtrust.toml")
 _USUAL_LATENCY = timedelta(minutes=15)
 Which = Literal["named", "in-site", "all"]
 
@@ -134,6 +137,8 @@ class Config:
     transport: Transport
     agent: Agent
     web: Web
+    log: Log = field(default_factory=Log)
+    notify: Notify = field(default_factory=Notify)
     file: Path | None = None
     """Where it was read from; None where there is no file and the defaults hold."""
 
@@ -158,7 +163,7 @@ def find(path: Path | None, environment: Mapping[str, str], here: Path = Path())
         return path
     if named := environment.get("MAILTRUST_CONFIG"):
         return Path(named)
-    usual = (here / "mailtrust.toml", Path("/etc/mailtrust/mailtrust.toml"))
+    usual = (here / "mailtrust.toml", USUAL_FILE)
     return next((one for one in usual if one.exists()), None)
 
 
@@ -172,19 +177,20 @@ def load(
     Raises: BadConfiguration, with the key, the line and what was expected.
     """
     file = find(path, environment, here)
-    return _config(Document.read(file) if file is not None else Document.empty(), default_name)
+    document = Document.read(file) if file is not None else Document.empty()
+    return _config(document, default_name, environment)
 
 
 def parse(text: str, file: Path) -> Config:
     """The configuration that *file* would be; it must name its server.  Raises: BadConfiguration."""
-    return _config(Document.parse(text, file), lambda: "")
+    return _config(Document.parse(text, file), lambda: "", {})
 
 
-def _config(document: Document, default_name: Callable[[], str]) -> Config:
+def _config(document: Document, default_name: Callable[[], str], environment: Mapping[str, str]) -> Config:
     server = _server(document, default_name)
     return Config(
         server, _directory(document), _thresholds(document), _transport(document, server), _agent(document),
-        _web(document), document.file,
+        _web(document), log_table(document, environment), notify_table(document, server.name), document.file,
     )  # fmt: skip
 
 

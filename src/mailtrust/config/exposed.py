@@ -1,5 +1,5 @@
 """
-Files with a credential of the directory that everybody on this machine can read.
+Files with a credential that everybody on this machine can read.
 
 They are used all the same: to refuse one would take the directory away at night, and what may have been read
 is not unread by that.  A group may read them, for administrators give ``root:mailtrust 0640`` on purpose.
@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mailtrust.config import Directory
+from mailtrust.config import Directory, Notify
 
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 
-def exposed(directory: Directory) -> Iterator[str]:
+def exposed(directory: Directory, notify: Notify | None = None) -> Iterator[str]:
     """A sentence for each, with what to type.  A file that is not there is somebody else's concern."""
     if sys.platform == "win32":
         # There a file's mode says nothing of who may read it.
@@ -27,6 +27,7 @@ def exposed(directory: Directory) -> Iterator[str]:
         ("the directory's password", directory.password_file),
         ("a key that signs in to the directory", directory.client_certificate),
         ("a key that signs in to the directory", directory.keytab),
+        *_of_notices(notify or Notify()),
     )
     for what, file in holders:
         if file is not None and _is_open(file):
@@ -34,6 +35,14 @@ def exposed(directory: Directory) -> Iterator[str]:
                 f"everybody on this machine can read or change {file}, which holds {what}; close it with "
                 f"`chmod o= {shlex.quote(str(file))}`, and change what may have been read"
             )
+
+
+def _of_notices(notify: Notify) -> Iterator[tuple[str, Path | None]]:
+    if notify.webhook is not None:
+        yield "the token of the webhook", notify.webhook.bearer_file
+        yield "the key that signs notices", notify.webhook.hmac_file
+    if notify.mail is not None:
+        yield "the password of the smarthost", notify.mail.password_file
 
 
 def _is_open(file: Path) -> bool:

@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailtrust.config.units import duration, size_bytes
+from mailtrust.config.key import DURATION as _DURATION
+from mailtrust.config.key import PATH as _PATH
+from mailtrust.config.key import Key as Key
+from mailtrust.config.key import folder as _folder
+from mailtrust.config.key import length as _length
+from mailtrust.config.key import one_of as _one_of
+from mailtrust.config.key import some_length as _some_length
+from mailtrust.config.key import text as _text
+from mailtrust.config.key import texts as _texts
+from mailtrust.config.key import words as _words
+from mailtrust.config.keys_outgoing import OUTGOING
+from mailtrust.config.units import size_bytes
 from mailtrust.core.model.server import Endpoint, ServerName, endpoint, server_name
 from mailtrust.errors import BadInput
 from mailtrust.ldap import names
@@ -26,47 +35,6 @@ LOGS = ("auto", "journal")
 """What stands in place of the file in which Postfix logs: the file that it names, or systemd's journal."""
 KEY_KINDS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
 """The keys that `mailtrust new` makes.  Ed25519 is not among them: peers drop it silently."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: how it is written, what it means, and what reads it."""
-
-    table: str
-    name: str
-    expected: str
-    """What may stand there, to go after "expected"."""
-    read: Callable[[object], object]
-    """Raises: BadInput; its hint is shown, its message only for one of several values."""
-    default: str
-    """As it would stand in the file; in words where it depends on something else."""
-    about: str
-    example: str = ""
-    """As it could stand in the file, where the default is in words; empty where it is not."""
-
-    @property
-    def path(self) -> str:
-        """``table.name``, as messages say it."""
-        return f"{self.table}.{self.name}"
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise BadInput("it is not a text")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise BadInput("it is not a list")
-    return tuple(map(_text, value))
-
-
-def _folder(value: object) -> Path:
-    path = Path(_text(value))
-    if not path.is_absolute():
-        raise BadInput("it is not absolute", hint="a path begins with /; ~ and variables are not expanded")
-    return path
 
 
 def _name(value: object) -> ServerName:
@@ -107,17 +75,6 @@ def _replicas(value: object) -> tuple[str, ...] | str:
     if value in DISCOVERED:
         return str(value)
     return tuple(dict.fromkeys(_replica(one) for one in _texts(value)))
-
-
-def _length(value: object) -> timedelta:
-    return duration(_text(value))
-
-
-def _some_length(value: object) -> timedelta:
-    length = _length(value)
-    if not length:
-        raise BadInput("it is nothing", hint="it must be longer than nothing")
-    return length
 
 
 def _latency(value: object) -> timedelta | None:
@@ -177,13 +134,6 @@ def _socket_or_words(value: object) -> Path | tuple[str, ...]:
     return _folder(value) if isinstance(value, str) else _words(value)
 
 
-def _words(value: object) -> tuple[str, ...]:
-    words = _texts(value)
-    if not words:
-        raise BadInput("it names no program")
-    return words
-
-
 def _peer_modes(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise BadInput("it is not a table")
@@ -218,17 +168,6 @@ def _header(value: object) -> str:
     return text
 
 
-def _one_of(*words: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if value not in words:
-            raise BadInput("it is another word")
-        return str(value)
-
-    return read
-
-
-_DURATION = 'a duration such as "0s", "15m", "2h" or "90d"'
-_PATH = "an absolute path"
 _SWITCH = "true or false"
 _URL = 'the URL of a replica, such as "sqlite:///srv/dc1.db" or "ldaps://dc1.example.test"'
 _LISTENERS = 'a list of "HOST:PORT" (an IPv6 address in brackets)'
@@ -372,6 +311,7 @@ KEYS: tuple[Key, ...] = (
         "is shown.", '"X-Remote-User"'),
     Key("web", "proxies", "a list of addresses", _addresses, '["127.0.0.1", "::1"]',
         "The addresses from which the reverse proxy asks, and that header is believed."),
+    *OUTGOING,
 )  # fmt: skip
 
 TABLES = tuple(dict.fromkeys(key.table for key in KEYS))

@@ -251,4 +251,7 @@ local_domains = ["{member.name}"]
 
 [transport.routes]
 {routes}
+
+[log]
+to = "none"
 """ + "".join(f"\n[{table}]\n{keys}" for table, keys in more.items())

@@ -159,6 +159,8 @@ FLOW_SESSION_BROKE = Event(12181, "FlowSessionBroke", _E, _SEND, ("endpoint", "s
 FLOW_REFUSED = Event(12182, "FlowRefused", _E, _SEND, ("endpoint", "stage", "reply"))
 FLOW_NOT_ARRIVED = Event(12183, "FlowNotArrived", _W, _SEND, ("message", "within"))
 FLOW_NO_ROUTE = Event(12184, "FlowNoRoute", _E, _SEND, ("to",))
+NOTICE_NOT_DELIVERED = Event(12164, "NoticeNotDelivered", _W, _AGENT, ("way", "why"))
+LOG_UNAVAILABLE = Event(12165, "LogUnavailable", _W, _AGENT, ("log", "why"))
 
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
@@ -176,6 +178,7 @@ CATALOG: tuple[Event, ...] = (
     SNAPSHOT_NOT_SAVED, KEYS_KEPT,
     AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
     FLOW_STAGE_SLOW, FLOW_SESSION_BROKE, FLOW_REFUSED, FLOW_NOT_ARRIVED, FLOW_NO_ROUTE,
+    NOTICE_NOT_DELIVERED, LOG_UNAVAILABLE,
 )  # fmt: skip
 
 BY_CODE = {event.code: event for event in CATALOG}
