@@ -1,4 +1,4 @@
-"""`mailtrust events`: what opened, changed and closed, from the journal."""
+"""`mailtrust events`: what opened, changed and closed, from the journal; and logs of Exchange, imported."""
 
 import time
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ import typer
 from mailtrust import clock
 from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
+from mailtrust.cli import events_import
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
 from mailtrust.cli.output import emit, emit_line, say, width
@@ -21,12 +22,13 @@ from mailtrust.core.model.server import server_name
 from mailtrust.texts import Texts
 
 app = application()
+app.command("import", epilog=events_import.EPILOG)(events_import.import_events)
 
 _LOOK_AGAIN_AFTER_SECONDS = 1.0
 _KIND = len("changed")
 
 
-@app.command(epilog="Example: mailtrust events --event 12012 --since 2d")
+@app.callback(invoke_without_command=True, epilog="Example: mailtrust events --event 12012 --since 2d")
 def events(
     context: typer.Context,
     *,
@@ -40,6 +42,8 @@ def events(
     json_output: JsonOption = False,
 ) -> None:
     """Show what opened, changed and closed, oldest first; --json --follow writes one entry per line."""
+    if context.invoked_subcommand is not None:
+        return
     now = clock.now()
     name = server_name(server) if server else None
     begin, end = (moment_past(text, now) if text else None for text in (since, until))
