@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailtrust.agent.windows_log.event_xml import NotAnEvent, event_of
+from mailtrust.agent.windows_log.event_xml import DECLARED, NotAnEvent, event_of
 from mailtrust.core.eventlog.event import Damage, Fault, WindowsEvent
 
-_PIECE_BYTES, _LONGEST_EVENT = 1 << 18, 1 << 22
+_PIECE_BYTES, _LONGEST_EVENT = 1 << 18, 1 << 20
 _START = re.compile(r"<(?:[\w.-]+:)?Event(?=[\s>/])")
 _END = re.compile(r"</(?:[\w.-]+:)?Event\s*>")
 _OPENED, _CLOSED = re.compile(r"<(?:[\w.-]+:)?Events[\s>]"), re.compile(r"</(?:[\w.-]+:)?Events\s*>")
-_DECLARED = re.compile(r"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
 _ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
 _LONGEST_MARK = 64
 """No start, end or declaration that we look for is longer."""
@@ -108,7 +107,7 @@ class _Cutter:
         while True:
             start = _START.search(self._rest)
             gap = self._rest[: start.start() if start else len(self._rest)]
-            if _DECLARED.search(gap):
+            if DECLARED.search(gap):
                 yield self._fault(Damage.REFUSED, "it declares a document type or an entity")
                 return
             self._see_root(gap)
