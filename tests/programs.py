@@ -29,6 +29,7 @@ PACKAGES = {
     "chromium": "chromium",
     "dsconf": "python3-lib389",
     "faketime": "faketime",
+    "fish": "fish",
     "gcc": "gcc",
     "ip": "iproute2",
     "journalctl": "systemd",
@@ -41,6 +42,7 @@ PACKAGES = {
     "ldbadd": "ldb-tools",
     "ldbmodify": "ldb-tools",
     "ldbsearch": "ldb-tools",
+    "mandoc": "mandoc",
     "ns-slapd": "389-ds-base",
     "openssl": "openssl",
     "pk12util": "libnss3-tools",
@@ -59,6 +61,7 @@ PACKAGES = {
     "ss": "iproute2",
     "swaks": "swaks",
     "systemd-analyze": "systemd",
+    "zsh": "zsh",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 

@@ -40,6 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("lab", "lab", "Play a whole organization on this machine, with stories."),
         Word("simulate", "simulate", "Try rotations out in a simulated world: stories, and a search."),
         Word("explain", "explain", "The page of an event, in your language; alone: all events."),
+        Word("completion", "completion", "What bash, zsh or fish needs to complete these words."),
     )),
     ("Certificates of this server", (
         Word("new", "new", "Make a key and a certificate, or a request to a CA."),
