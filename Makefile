@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
 GENERATED := make_config_docs make_command_docs make_event_docs make_metrics_docs make_message_catalogs
 
-.PHONY: help run test check bench lock docs clean
+.PHONY: help run test check bench lock docs man clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
@@ -50,13 +50,16 @@ bench: .venv/.ready-to-test ## what it costs, measured here beside what one woul
 docs: .venv/.ready-to-test ## the generated pages, written anew
 	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages; done
 
+man: .venv/.ready-to-test ## manual pages and the shells' completions, below man/
+	@.venv/bin/python -m tools.make_man man
+
 lock: .venv/bin/python ## requirements/*.txt, resolved anew
 	@$(PIP) install --require-hashes -r requirements/lock.txt
 	@tools/lock.sh
 	@echo "Locked; look at the difference, then run make test"
 
 clean: ## remove what was made here
-	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist
+	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist man
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

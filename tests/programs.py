@@ -31,6 +31,7 @@ PACKAGES = {
     "chromium": "chromium",
     "dsconf": "python3-lib389",
     "faketime": "faketime",
+    "fish": "fish",
     "gcc": "gcc",
     "ip": "iproute2",
     "journalctl": "systemd",
@@ -44,6 +45,7 @@ PACKAGES = {
     "ldbmodify": "ldb-tools",
     "ldbsearch": "ldb-tools",
     "localedef": "libc-bin",
+    "mandoc": "mandoc",
     "ns-slapd": "389-ds-base",
     "openssl": "openssl",
     "pk12util": "libnss3-tools",
@@ -64,6 +66,7 @@ PACKAGES = {
     "swaks": "swaks",
     "systemd-analyze": "systemd",
     "unshare": "util-linux",
+    "zsh": "zsh",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 

@@ -41,7 +41,10 @@ krb5kdc:krb5-kdc:signing in by Kerberos
 kadmin.local:krb5-admin-server:signing in by Kerberos
 /usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
 systemd-analyze:systemd:the units of the agent
-faketime:faketime:the clocks that differ'
+faketime:faketime:the clocks that differ
+mandoc:mandoc:the manual pages
+zsh:zsh:the completions of zsh
+fish:fish:the completions of fish'
 
 present() {
     case $1 in

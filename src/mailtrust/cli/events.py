@@ -1,4 +1,4 @@
-"""`mailtrust events`: what opened, changed and closed, from the journal."""
+"""`mailtrust events`: what opened, changed and closed, from the journal; and logs of Exchange, imported."""
 
 import time
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from mailtrust import clock
 from mailtrust.agent.entry_text import entry_message
 from mailtrust.agent.journal import Entry, EntryKind, Journal
 from mailtrust.agent.report import moment
-from mailtrust.cli import events_catalog, events_export, events_hook
+from mailtrust.cli import events_catalog, events_export, events_hook, events_import
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
 from mailtrust.cli.output import emit, emit_line, say, width
@@ -25,6 +25,7 @@ app = application()
 app.command("catalog", epilog=events_catalog.EPILOG)(events_catalog.catalog)
 app.command("export", epilog=events_export.EPILOG)(events_export.export)
 app.command("test-hook", epilog=events_hook.EPILOG)(events_hook.try_out)
+app.command("import", epilog=events_import.EPILOG)(events_import.import_events)
 
 _LOOK_AGAIN_AFTER_SECONDS = 1.0
 _KIND = len("changed")

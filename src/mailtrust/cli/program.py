@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -39,6 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("lab", "lab", "Play a whole organization on this machine, with stories."),
         Word("simulate", "simulate", "Try rotations out in a simulated world: stories, and a search."),
         Word("explain", "explain", "The page of an event, in your language; alone: all events."),
+        Word("completion", "completion", "What bash, zsh or fish needs to complete these words."),
     )),
     ("Certificates of this server", (
         Word("new", "new", "Make a key and a certificate, or a request to a CA."),
@@ -57,7 +59,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("why", "why", "Why mail does not go: cause, proof, and whose job it is."),
         Word("fix", "fix", "Mend what check finds, then look again."),
         Word("wait", "wait", "Until every replica has the current certificate."),
-        Word("events", "events", "What opened, changed and closed, and when."),
+        Word("events", "events", "What opened, changed and closed, and when; import: logs of Exchange."),
     )),
     ("Places", (
         Word("directory", "directory", "The replicas: show, check, pull, replicate, put."),
@@ -89,7 +91,7 @@ class _Command(typer.core.TyperCommand):
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         """What may be typed, in its order."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
         """The example, however long."""
