@@ -153,6 +153,7 @@ AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"
 AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
 CLOCK_STEPPED = Event(12162, "ClockStepped", _W, _AGENT, ("step",))
 AGENT_CONFIGURATION_REFUSED = Event(12163, "AgentConfigurationRefused", _W, _AGENT, ("file", "why"))
+ADVICE_ACKNOWLEDGED = Event(12170, "AdviceAcknowledged", _I, _AGENT, ("rule", "until", "reason"))
 
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
@@ -169,6 +170,7 @@ CATALOG: tuple[Event, ...] = (
     HUB_TRANSPORT_MISSING, HUB_TRANSPORT_FAILS_OPEN, POSTFIX_READS_ELSEWHERE, AUTHORITIES_HINTED,
     SNAPSHOT_NOT_SAVED, KEYS_KEPT,
     AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
+    ADVICE_ACKNOWLEDGED,
 )  # fmt: skip
 
 BY_CODE = {event.code: event for event in CATALOG}
