@@ -21,7 +21,8 @@ _TEMPLATE = "analyze.html.j2"
 _LANGUAGES = {"en": "en", "zh": "zh-Hans"}
 _LABELS = (
     "advice-title", "advice-made", "advice-profile", "advice-whom", "advice-why", "advice-fix", "advice-link",
-    "advice-rules", "advice-judged", "advice-contents", "advice-rule", "server", "severity", "proof", "cause",
+    "advice-rules", "advice-judged", "advice-contents", "advice-rule", "advice-what", "server", "severity",
+    "proof", "cause",
     "asks", "breaks", "acknowledged", "not-looked-at", "until", "severity-error", "severity-warning",
     "severity-information",
 )  # fmt: skip

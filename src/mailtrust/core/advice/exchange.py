@@ -16,7 +16,7 @@ from mailtrust.core.exchange.case import Case, some, thumb
 from mailtrust.core.exchange.choice import at_connector, named
 from mailtrust.core.exchange.facts import StoreCertificate
 from mailtrust.core.exchange.shell import Expression, literal
-from mailtrust.core.exchange.tls_name import TlsName, tls_name
+from mailtrust.core.exchange.tls_name import TlsName, tls_name, written_value
 from mailtrust.core.exchange.typed import reading, writing
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Severity, when
@@ -38,7 +38,8 @@ def ends(facts: Facts) -> Iterator[Told]:
             continue
         values = {**_named(one, leaf), "days": str(left.days), "at": when(leaf.not_after)}
         severity = Severity.ERROR if left < _RED else None
-        renew = f"{reading(case, 'Get-ExchangeCertificate', Thumbprint=_full(one))} | New-ExchangeCertificate"
+        found = reading(case, "Get-ExchangeCertificate", Thumbprint=_full(one))
+        renew = f"{found} | New-ExchangeCertificate{'' if leaf.self_signed else ' -GenerateRequest'}"
         yield Told(
             case.name, values, one.thumbprint, severity, remedies=(_shell(renew),), until=leaf.not_after
         )
@@ -125,12 +126,17 @@ def one_name_for_several(facts: Facts) -> Iterator[Told]:
             wanted = tls_name(connector.tls_certificate_name) if connector.tls_certificate_name else None
             held = named(case, wanted) if isinstance(wanted, TlsName) else ()
             if len(held) > 1:
+                used = at_connector(case, connector).chosen
                 values = {
                     "connector": connector.name, "count": str(len(held)),
                     "thumbprints": ", ".join(thumb(one) for one in held),
+                    "used": thumb(used) if used else "-",
                 }  # fmt: skip
-                old = (reading(case, "Remove-ExchangeCertificate", Thumbprint=_full(one)) for one in held[1:])
-                yield Told(case.name, values, connector.name, remedies=(_shell(*old),))
+                # Where none can be used, nobody knows which of them is to stay.
+                gone = [one for one in held if used is not None and one.certificate != used]
+                lines = [reading(case, "Remove-ExchangeCertificate", Thumbprint=_full(one)) for one in gone]
+                listed = reading(case, "Get-ExchangeCertificate")
+                yield Told(case.name, values, connector.name, remedies=(_shell(*(lines or [listed])),))
 
 
 def expired_in_the_way(facts: Facts) -> Iterator[Told]:
@@ -148,6 +154,7 @@ def expired_in_the_way(facts: Facts) -> Iterator[Told]:
                 yield Told(case.name, values, connector.name, remedies=(_shell(seen),))
 
 
+_MAKE = "New-ExchangeCertificate"
 _PFX = Expression(r"([System.IO.File]::ReadAllBytes('C:\certificate.pfx'))")
 _ASKED = Expression("(Read-Host -AsSecureString)")
 
@@ -172,10 +179,15 @@ def _named(one: StoreCertificate, leaf: Certificate) -> dict[str, str]:
 
 
 def _new(case: Case, leaf: Certificate | None) -> Remedy:
+    """A new one with the names of that one, to be issued as it was; None: of the server's own names."""
     names = leaf.names if leaf is not None else case.own_names
-    subject = {"SubjectName": f"CN={names[0]}"} if names else {}
+    subject = f"CN={written_value(names[0])}" if names else None
+    bits = Expression("2048")
+    if leaf is not None and not leaf.self_signed:
+        made = reading(case, _MAKE, SubjectName=subject, DomainName=names or None, KeySize=bits)
+        return _shell(f"{made} -GenerateRequest")
     return _shell(
-        writing(case, "New-ExchangeCertificate", **subject, DomainName=names, KeySize="2048", Services="SMTP")
+        writing(case, _MAKE, SubjectName=subject, DomainName=names or None, KeySize=bits, Services="SMTP")
     )
 
 

@@ -9,7 +9,7 @@ from mailtrust.core.advice.facts import Facts
 from mailtrust.core.advice.value import Area, Need, Profile, Remedy, Rule, Told, Where
 from mailtrust.core.events import catalog
 from mailtrust.core.exchange.case import shown, thumb
-from mailtrust.core.exchange.shell import cmdlet
+from mailtrust.core.exchange.shell import Expression, cmdlet
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Severity, said_duration
 
@@ -42,7 +42,7 @@ def costly_exchange_key(facts: Facts) -> Iterator[Told]:
         ]
         for leaf in _costly(leaves):
             made = cmdlet(
-                "New-ExchangeCertificate", Server=case.server.name, KeySize="2048",
+                "New-ExchangeCertificate", Server=case.server.name, KeySize=Expression("2048"),
                 DomainName=leaf.names, Services="SMTP",
             )  # fmt: skip
             yield Told(case.name, _key(leaf, thumb(leaf)), leaf.thumbprint,

@@ -14,11 +14,12 @@ from mailtrust.core.advice.value import Area, Need, Profile, Remedy, Rule, Told,
 from mailtrust.core.events import catalog
 from mailtrust.core.exchange import advice, elsewhere
 from mailtrust.core.exchange.case import Case, shown, some, thumb
+from mailtrust.core.exchange.choice import at_connector
 from mailtrust.core.exchange.facts import Connector
 from mailtrust.core.exchange.judgement import Step
 from mailtrust.core.exchange.public import announced
 from mailtrust.core.exchange.risks import naming
-from mailtrust.core.exchange.shell import Expression, cmdlet
+from mailtrust.core.exchange.shell import cmdlet
 from mailtrust.core.exchange.tls_name import written_value
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.event import Severity, when
@@ -51,7 +52,7 @@ def edgesync_needs_the_old_key(facts: Facts) -> Iterator[Told]:
 def connectors_name_it(facts: Facts) -> Iterator[Told]:
     """A connector that names issuer and subject goes on naming the old ones."""
     for case, leaf in _of_all(facts):
-        them = naming(case.connectors, leaf)
+        them = tuple(one for one in naming(case.connectors, leaf) if _may_use(case, one, leaf))
         if them:
             values = {"connectors": some(one.name for one in them)}
             steps = (elsewhere.import_public(case, them),)
@@ -65,19 +66,12 @@ def names_it_must_carry(facts: Facts) -> Iterator[Told]:
         names = sorted({announced(case, one).lower() for one in by_name})
         if names and not leaf.self_signed:
             values = {"names": ", ".join(names), "connectors": some(one.name for one in by_name)}
+            subject = f"CN={written_value(names[0])}"
             request = cmdlet(
-                "New-ExchangeCertificate", Server=case.server.name, GenerateRequest=Expression("$true"),
-                SubjectName=f"CN={written_value(names[0])}", DomainName=names,
-            )  # fmt: skip
-            remedy = Remedy((request,), Where.EXCHANGE)
+                "New-ExchangeCertificate", Server=case.server.name, SubjectName=subject, DomainName=names
+            )
+            remedy = Remedy((f"{request} -GenerateRequest",), Where.EXCHANGE)
             yield _told(case, leaf, values, leaf.thumbprint, remedies=(remedy,))
-
-
-def update_stops(facts: Facts) -> Iterator[Told]:
-    """Setup tests dates where nothing else does, and stops half-way."""
-    for case, leaf in _internal(facts):
-        if leaf.not_after - case.now <= _SOON:
-            yield _told(case, leaf, steps=(advice.make_new(case, leaf, old_is_lost=False),))
 
 
 def _internal(facts: Facts) -> Iterator[tuple[Case, Certificate]]:
@@ -97,8 +91,14 @@ def _of_all(facts: Facts) -> Iterator[tuple[Case, Certificate]]:
 
 def _finds(case: Case, connector: Connector, leaf: Certificate) -> bool:
     name = announced(case, connector)
-    usable = connector.enabled is not False and not connector.tls_certificate_name
-    return usable and bool(name) and leaf.covers(name)
+    by_name = connector.enabled is not False and not connector.tls_certificate_name
+    return by_name and bool(name) and leaf.covers(name) and _may_use(case, connector, leaf)
+
+
+def _may_use(case: Case, connector: Connector, leaf: Certificate) -> bool:
+    """False where its store was seen, and another certificate is chosen."""
+    choice = at_connector(case, connector)
+    return not choice.known or choice.chosen == leaf
 
 
 def _told(
@@ -127,5 +127,4 @@ RULES = (
     Rule(703, Area.RENEWAL, _W, _X, edgesync_needs_the_old_key, _FOR_ALL),
     Rule(704, Area.RENEWAL, _W, _X, connectors_name_it, _FOR_ALL, (catalog.STARTTLS_NOT_IN_STORE,)),
     Rule(705, Area.RENEWAL, _W, _X, names_it_must_carry, _FOR_ALL, (catalog.STARTTLS_NOT_IN_STORE,)),
-    Rule(706, Area.RENEWAL, _W, _X, update_stops, _FOR_ALL, (catalog.EXPIRED, catalog.EXPIRES_SOON)),
 )

@@ -257,7 +257,8 @@ def _unusable(one: StoreCertificate) -> Said | None:
         return Said("choice.no-key", values)
     if one.network_service_reads is False:
         return Said("choice.no-right", values)
-    if one.status in ("Revoked", "Untrusted", "PendingRequest"):
+    own = one.certificate is not None and one.certificate.self_signed
+    if one.status in ("Revoked", "PendingRequest") or (one.status == "Untrusted" and not own):
         return Said("choice.status", {**values, "status": one.status})
     return _unfit(one.certificate) if one.certificate is not None else None
 
