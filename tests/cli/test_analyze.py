@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.desk import HUB1, Desk, Ran
+from tests.cli.test_audit import UNIX_ONLY, WITHOUT_UNIX
 from tests.collected import a_certificate, a_file, written
 from tests.make import an_x509, days, der
 
@@ -135,6 +138,8 @@ def test_rules_are_listed_and_explained_without_looking(desk: Desk) -> None:
     assert re.search(r"^E 12012  ", listed, re.MULTILINE)
     assert "A102" not in desk.must("analyze", "--list", "--profile", "default").out
     assert "Report mode is there" in desk.must("analyze", "--list", "--only", "A104").out
+    assert desk.must("explain", "a104").out == desk.must("analyze", "--list", "--only", "A104").out
+    assert desk.must("explain", "A104", "--json").json["rules"][0]["rule"] == "A104"
     [one] = desk.must("analyze", "--list", "--only", "12012", "--json").json["rules"]
     assert (one["name"], one["link"]) == (
         "InternalTransportCertificateMissingInAD", "docs/events/12012.md",
@@ -323,6 +328,23 @@ def test_a_collected_file_is_advised_without_any_configuration(desk: Desk) -> No
     assert ran.json["profile"] == "exchange"
     assert {"12012", "A604", "A601"} <= set(rules(ran))
     assert "Auth certificate" in " ".join(one["what"] for one in ran.json["not_looked_at"])
+
+
+def test_an_organization_is_advised_from_windows_too(desk: Desk) -> None:
+    """There is neither a journal nor a way to look at servers of our own."""
+    typed = ("analyze", "--from", exchange_file(desk), "--html", "a.html", "--which", "mbx1.corp.example")
+    script = WITHOUT_UNIX.replace("{names!r}", repr(UNIX_ONLY))
+    for words, code in ((typed[:-2], 1), (typed, 0)):
+        ran = subprocess.run(
+            [sys.executable, "-c", script, *map(str, words)],
+            cwd=desk.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (ran.returncode, ran.stderr) == (code, "")
+    assert (desk.folder / "a.html").stat().st_size > 1000
 
 
 def test_a_server_that_is_not_there_is_said(desk: Desk) -> None:

@@ -19,6 +19,7 @@ from mailtrust.agent.site import Site
 from mailtrust.config import Config
 from mailtrust.core.advice.facts import Facts, Hub, Incident, Past, Postfix, Settings
 from mailtrust.core.checks import Verdict
+from mailtrust.core.exchange.case import some
 from mailtrust.core.exchange.judgement import Unseen
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Said
@@ -116,25 +117,26 @@ def _settings(site: Site, seen: Assessment) -> Settings:
 
 
 def _unseen(seen: Assessment) -> Iterator[Unseen]:
-    told: set[str] = set()
+    """Each replica and reason once, whatever the number of servers that it concerns."""
+    replicas: dict[tuple[str, str], None] = {}
+    wires: dict[str, list[str]] = {}
     elsewhere = []
     for server in seen.scope:
-        for look in seen.view.replicas(server):
-            if look.found is None and look.place not in told:
-                told.add(look.place)
-                values = {"replica": look.place, "why": look.why}
-                yield Unseen(Said("analysis.replica", values), ("mailtrust directory show",))
+        replicas |= {(one.place, one.why): None for one in seen.view.replicas(server) if one.found is None}
+        for wire in seen.view.wires(server):
+            if wire.found is None:
+                wires.setdefault(wire.why, []).append(f"{server} {wire.place}")
         store = seen.view.store(server)
         if store is None:
             elsewhere.append(server)
         elif store.found is None:
             yield Unseen(Said("analysis.store", {"store": store.place, "why": store.why}))
-        for wire in seen.view.wires(server):
-            if wire.found is None:
-                values = {"endpoint": wire.place, "server": server, "why": wire.why}
-                yield Unseen(Said("analysis.wire", values))
+    for place, why in replicas:
+        yield Unseen(Said("analysis.replica", {"replica": place, "why": why}), ("mailtrust directory show",))
+    for why, endpoints in wires.items():
+        yield Unseen(Said("analysis.wire", {"endpoints": some(endpoints), "why": why}))
     if elsewhere:
-        yield Unseen(Said("analysis.stores", {"servers": ", ".join(elsewhere)}), ("mailtrust analyze",))
+        yield Unseen(Said("analysis.stores", {"servers": some(elsewhere)}), ("mailtrust analyze",))
 
 
 def _blind(seen: Assessment, doctor: Examined | None, instance: Path | None) -> Iterator[str]:

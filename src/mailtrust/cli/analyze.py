@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailtrust.agent.analysis_report import Analysis, analysis_of, analysis_report, rules_report
+from mailtrust.agent.analysis_report import Analysis, analysis_of, analysis_report
 from mailtrust.cli.analyze_against import compared_with, remember
 from mailtrust.cli.analyze_aim import Exchange, is_about_exchange, numbers_of
 from mailtrust.cli.audit_aim import Asked
@@ -164,7 +164,7 @@ def _seen(
 
 
 def _list(only: frozenset[int], profile: Profile | None, lang: str | None, *, json_output: bool) -> None:
-    from mailtrust.cli.analyze_page import show_rules, told_in
+    from mailtrust.cli.analyze_rules import show_rules, told_in
 
     shelf = texts(lang)
     everything = (
@@ -172,10 +172,7 @@ def _list(only: frozenset[int], profile: Profile | None, lang: str | None, *, js
         *(one.code for one in catalog.CATALOG if one is not catalog.ADVICE_ACKNOWLEDGED),
     )
     numbers = [one for one in everything if (one in only if only else told_in(one, profile))]
-    if json_output:
-        emit(rules_report(numbers, shelf))
-    else:
-        show_rules(numbers, shelf, whole=bool(only))
+    show_rules(numbers, shelf, whole=bool(only), json_output=json_output)
 
 
 def _write(file: Path, text: str) -> bool:

@@ -51,9 +51,11 @@ class Exchange:
         """The acknowledgements that hold; none where there is no configuration, and so no store."""
         if not knows_a_configuration(here):
             return ()
-        # It is Unix's own, and an organization is also looked at from Windows.
-        from mailtrust.agent.journal import Journal
-
+        try:
+            from mailtrust.agent.journal import Journal
+        except ModuleNotFoundError:
+            # A journal is Unix's own, and an organization is also looked at from Windows.
+            return ()
         return Journal(here.config().server.store).acks(now)
 
 

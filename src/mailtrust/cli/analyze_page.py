@@ -8,18 +8,14 @@ from mailtrust.agent.analysis_report import (
     Analysis,
     link_of,
     message_of,
-    profiles_shown,
-    rule_text,
     text_of,
 )
 from mailtrust.cli import analyze_words as words
 from mailtrust.cli.output import say, width
 from mailtrust.cli.prose import wide, wrapped
-from mailtrust.cli.render import LETTER, STYLE, VERDICT_STYLE, Typed
-from mailtrust.core.advice import BY_NUMBER, Advice, Profile, Remedy
+from mailtrust.cli.render import STYLE, VERDICT_STYLE, Typed
+from mailtrust.core.advice import Advice, Remedy
 from mailtrust.core.advice.compare import Compared
-from mailtrust.core.advice.events import profiles_of
-from mailtrust.core.events import catalog
 from mailtrust.core.exchange.judgement import Step
 from mailtrust.texts import Texts
 
@@ -39,31 +35,6 @@ def show_analysis(seen: Analysis, texts: Texts, compared: Compared | None, typed
     if compared is not None:
         title, lines = words.since(compared, texts)
         _section(title, (": ".join(filter(None, one)) for one in lines))
-
-
-def told_in(number: int, profile: Profile | None) -> bool:
-    """True if a rule or an event is told in that profile; None: in any."""
-    if profile is None or profile is Profile.STRICT:
-        return True
-    rule = BY_NUMBER.get(number)
-    return profile in (rule.profiles if rule is not None else profiles_of(catalog.BY_CODE[number]))
-
-
-def show_rules(numbers: Iterable[int], texts: Texts, *, whole: bool) -> None:
-    """A line for each rule; the *whole* of each where they were asked for by number."""
-    for number in numbers:
-        rule, text = BY_NUMBER.get(number), rule_text(number, texts)
-        severity = rule.severity if rule is not None else catalog.BY_CODE[number].severity
-        code = rule.code if rule is not None else str(number)
-        profiles = ", ".join(profiles_shown(number))
-        if not whole:
-            say(f"{LETTER[severity]} {code:>5}  {text.title}  ({profiles})")
-            continue
-        say(f"{LETTER[severity]} {code}  {text.title}", STYLE[severity])
-        _field(texts.label("advice-profile"), [profiles])
-        _field(texts.label("advice-why"), [text.why])
-        _field(texts.label("advice-fix"), [text.fix])
-        _field(texts.label("advice-link"), [link_of(number)])
 
 
 def _advice(one: Advice, texts: Texts, typed: Typed) -> None:
