@@ -111,9 +111,12 @@ def cause_of(one: Advice, texts: Texts) -> str:
     return texts.cause(one.finding) if one.finding is not None and one.said is None else ""
 
 
-def link_of(number: int) -> str:
-    """The page about a rule or an event, in the documentation."""
-    return f"docs/advice.md#a{number}" if number in BY_NUMBER else f"docs/events/{number}.md"
+def link_of(number: int, texts: Texts) -> str:
+    """The page about a rule or an event in the documentation, in the language of *texts*."""
+    english = texts.language == "en"
+    if number in BY_NUMBER:
+        return f"docs/advice{'' if english else f'.{texts.language}'}.md#a{number}"
+    return f"docs/events/{'' if english else f'{texts.language}/'}{number}.md"
 
 
 def profiles_shown(number: int) -> list[str]:
@@ -172,7 +175,7 @@ def advice_report(one: Advice, texts: Texts) -> dict[str, Any]:
         "type": [{"where": each.where.value, "lines": list(each.lines)} for each in one.remedies],
         "steps": [step_report(step, texts) for step in one.steps],
         "until": moment(one.until) if one.until else None,
-        "link": link_of(one.number),
+        "link": link_of(one.number, texts),
     }
 
 
@@ -243,7 +246,7 @@ def _rule(number: int, texts: Texts) -> Mapping[str, Any]:
         "fix": text.fix,
         "events": [one.code for one in rule.see] if rule is not None else [number],
         "name": event.name if event is not None else None,
-        "link": link_of(number),
+        "link": link_of(number, texts),
     }
 
 

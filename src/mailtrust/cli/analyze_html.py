@@ -98,7 +98,7 @@ def _advice(number: int, one: Advice, texts: Texts, typed: Typed) -> dict[str, A
             for step, where in zip(one.steps, words.shells(one.steps, texts), strict=True)
         ],
         "until": when(one.until) if one.until else "",
-        "link": link_of(one.number),
+        "link": link_of(one.number, texts),
     }
 
 

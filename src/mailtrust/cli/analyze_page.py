@@ -53,7 +53,7 @@ def _advice(one: Advice, texts: Texts, typed: Typed) -> None:
         _field(texts.label("advice-fix"), [text.fix])
         for each in one.remedies:
             _remedy(each, texts, typed)
-    _field(texts.label("advice-link"), [link_of(one.number)])
+    _field(texts.label("advice-link"), [link_of(one.number, texts)])
 
 
 def _remedy(each: Remedy, texts: Texts, typed: Typed) -> None:

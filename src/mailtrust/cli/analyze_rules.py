@@ -55,7 +55,7 @@ def show_rules(numbers: Iterable[int], texts: Texts, *, whole: bool, json_output
             (texts.label("advice-profile"), profiles),
             (texts.label("advice-why"), text.why),
             (texts.label("advice-fix"), text.fix),
-            (texts.label("advice-link"), link_of(number)),
+            (texts.label("advice-link"), link_of(number, texts)),
         ):
             say(_field(label, value))
 

@@ -107,7 +107,7 @@ def test_a_single_replica_is_a_matter_of_taste() -> None:
 
 
 def test_replication_that_is_slower_than_configured_is_told() -> None:
-    past = Past(latencies={DC2: (minutes(3),), DC3: (minutes(4), minutes(20)), DC1: ()})
+    past = Past(latencies={DC2: (minutes(3),) * 4, DC3: (minutes(4), minutes(20), minutes(21)), DC1: ()})
 
     assert lines(the("A302", facts(past=past))) == ["[directory]", 'latency = "45m"']
     assert codes(facts(past=past, settings=settings(latency=None))) == []
@@ -136,6 +136,18 @@ def test_what_opened_three_times_in_a_month_is_told() -> None:
     assert lines(found)[0] == f"mailtrust events --event 12102 --server {HUB1}"
     assert codes(facts(past=Past(opened=old))) == []
     assert codes(facts(past=Past(opened=mild))) == []
+
+
+def test_what_was_tried_out_on_one_afternoon_came_back_once() -> None:
+    tried = tuple(incident(ago=1 + hour / 24) for hour in (1, 2, 3))
+
+    assert codes(facts(past=Past(opened=tried))) == []
+
+
+def test_one_slow_arrival_is_no_rule() -> None:
+    past = Past(latencies={DC3: (minutes(1), minutes(600), minutes(1))})
+
+    assert codes(facts(past=past)) == []
 
 
 def test_what_is_open_for_more_than_a_week_is_told() -> None:
@@ -186,7 +198,7 @@ def test_a_hub_that_begins_anew_for_each_message_is_told() -> None:
 
 
 def test_a_replica_that_takes_an_hour_delays_each_rotation() -> None:
-    past = Past(latencies={DC2: (minutes(59),), DC3: (minutes(61),), DC1: ()})
+    past = Past(latencies={DC2: (minutes(59),) * 3, DC3: (minutes(61),) * 3, DC1: (minutes(99),)})
     given = facts(past=past, settings=settings(latency=None))
 
     assert the("A804", given).place == DC3

@@ -26,15 +26,14 @@ def only_one(facts: Facts) -> Iterator[Told]:
 def slower_than_configured(facts: Facts) -> Iterator[Told]:
     """Then every publication counts as overdue on its way there."""
     said = _settings(facts)
-    for url, took in (facts.past.latencies if facts.past else {}).items():
-        worst = max(took, default=timedelta())
-        if said.latency is not None and worst > said.latency:
+    for url, took in (facts.past.usual_latencies() if facts.past else {}).items():
+        if said.latency is not None and took > said.latency:
             values = {
                 "replica": url,
-                "took": said_duration(worst.total_seconds()),
+                "took": said_duration(took.total_seconds()),
                 "value": said_duration(said.latency.total_seconds()),
             }
-            minutes = -(-worst * 2 // _ROUND) * int(_ROUND.total_seconds() // 60)
+            minutes = -(-took * 2 // _ROUND) * int(_ROUND.total_seconds() // 60)
             lines = ("[directory]", f'latency = "{minutes}m"')
             yield Told(said.server, values, url, remedies=(Remedy(lines, Where.CONFIGURATION),))
 

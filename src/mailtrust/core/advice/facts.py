@@ -19,6 +19,9 @@ from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
 from mailtrust.core.policy import Policy
 
+_ENOUGH = 3
+"""Arrivals: fewer say nothing about what is usual."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -85,6 +88,11 @@ class Past:
     """By replica, how long the latest arrivals took."""
     clean_days: Mapping[str, int] = field(default_factory=dict)
     """By peer that is only counted, on how many days in a row enforcing would have deferred nothing."""
+
+    def usual_latencies(self) -> Mapping[str, timedelta]:
+        """By replica, what an arrival takes: the middle one, for a link that was down once is no rule."""
+        enough = {url: sorted(took) for url, took in self.latencies.items() if len(took) >= _ENOUGH}
+        return {url: took[len(took) // 2] for url, took in enough.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from mailtrust.core.advice.value import Area, Need, Profile, Remedy, Rule, Told
 from mailtrust.core.model.event import Severity, when
 
 _OFTEN = 3
+"""Days on which it opened."""
 _RECENTLY = timedelta(days=30)
 _LONG = timedelta(days=7)
 _A_YEAR = timedelta(days=366)
@@ -25,7 +26,10 @@ def keeps_coming_back(facts: Facts) -> Iterator[Told]:
     """What was mended three times has a cause that nobody mended."""
     recent = [one for one in _of(facts).opened if facts.now - one.opened_at <= _RECENTLY]
     worth = [one for one in recent if one.severity is not Severity.INFORMATION]
-    for (event, server, place), count in Counter((one.event, one.server, one.place) for one in worth).items():
+    # However often it was tried out on one afternoon, it came back once.
+    by_day = {(one.event, one.server, one.place, one.opened_at.date()) for one in worth}
+    days = Counter((event, server, place) for event, server, place, _ in by_day)
+    for (event, server, place), count in sorted(days.items(), key=lambda one: (one[0][0].code, one[0][1:])):
         if count >= _OFTEN:
             values = {
                 "event": str(event.code),
