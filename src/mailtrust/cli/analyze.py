@@ -9,7 +9,7 @@ import typer
 
 from mailtrust.agent.analysis_report import Analysis, analysis_of, analysis_report
 from mailtrust.cli.analyze_against import compared_with, remember
-from mailtrust.cli.analyze_aim import Exchange, is_about_exchange, numbers_of
+from mailtrust.cli.analyze_aim import Exchange, config_of, is_about_exchange, numbers_of
 from mailtrust.cli.audit_aim import Asked
 from mailtrust.cli.audit_options import (
     AtOption,
@@ -24,10 +24,10 @@ from mailtrust.cli.audit_options import (
     ReplicasOption,
 )
 from mailtrust.cli.files import write_file
-from mailtrust.cli.frame import JsonOption, Session, given, session, texts
+from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.output import as_json, caution, emit
 from mailtrust.cli.program import application
-from mailtrust.config import duration
+from mailtrust.config import Config, duration
 from mailtrust.core.advice import BY_NUMBER, Profile, advise
 from mailtrust.core.checks import Verdict
 from mailtrust.core.events import catalog
@@ -105,25 +105,26 @@ def analyze(
         tuple(controller or ()), replicas, tuple(server or ()), tuple(at or ()), timeout or "10s",
         ca_file, bind.value if bind else "", bind_dn or "", password_file, client_certificate,
     )  # fmt: skip
-    abroad = is_about_exchange(asked, tuple(from_ or ()), exchange=exchange)
-    told = profile or (Profile.EXCHANGE if abroad else Profile.DEFAULT)
     if list_:
         _list(chosen, profile, lang, json_output=json_output)
         return
+    config = config_of(here, asked, tuple(from_ or ()), exchange=exchange)
+    abroad = is_about_exchange(config, tuple(from_ or ()), exchange=exchange)
+    told = profile or (Profile.EXCHANGE if abroad else Profile.DEFAULT)
     if ack is not None or until is not None or reason is not None:
         from mailtrust.cli.analyze_ack import acknowledge
 
-        acknowledge(here, ack, asked.servers, until, reason)
+        acknowledge(config or here.config(), ack, asked.servers, until, reason)
         return
     if len(asked.servers) > 1 and not abroad:
         raise BadInput("more than one --server", hint="give --all, or one of them")
-    where = Exchange(asked, tuple(from_ or ()), context) if abroad else None
+    where = Exchange(here, config, asked, tuple(from_ or ()), context) if abroad else None
     if which is not None:
         from mailtrust.cli.analyze_which import say_which
 
-        raise typer.Exit(say_which(here, which, where, asked.servers, shelf, json_output=json_output))
-    seen = _seen(here, where, told, chosen, asked.servers, instance, timeout, everybody=everybody)
-    compared = compared_with(here, seen, shelf, against, whole=not (chosen or asked.servers))
+        raise typer.Exit(say_which(config, which, where, asked.servers, shelf, json_output=json_output))
+    seen = _seen(config, where, told, chosen, asked.servers, instance, timeout, everybody=everybody)
+    compared = compared_with(config, seen, shelf, against, whole=not (chosen or asked.servers))
     report = analysis_report(seen, shelf, compared)
     if json_output:
         emit(report)
@@ -137,12 +138,12 @@ def analyze(
 
         failed = not _write(html, analysis_html(seen, shelf, compared, here.typed))
     if not chosen and not asked.servers:
-        remember(here, as_json(report), exchange=abroad)
+        remember(config, as_json(report), exchange=abroad)
     raise typer.Exit(1 if failed else EXIT_CODES[seen.verdict])
 
 
 def _seen(
-    here: Session,
+    config: Config | None,
     where: Exchange | None,
     profile: Profile,
     only: frozenset[int],
@@ -154,12 +155,13 @@ def _seen(
 ) -> Analysis:
     length: timedelta | None = duration(timeout) if timeout else None
     if where is not None:
-        facts, essential = asyncio.run(where.look(here))
-        acks = where.acks(here, facts.now)
+        facts, essential = asyncio.run(where.look())
+        acks = where.acks(facts.now)
     else:
         from mailtrust.cli.analyze_site import facts_here
 
-        facts, essential, acks = facts_here(here, servers, instance, length, everybody=everybody)
+        assert config is not None  # noqa: S101  # only an organization is looked at without one
+        facts, essential, acks = facts_here(config, servers, instance, length, everybody=everybody)
     return analysis_of(facts, advise(facts, profile, only), profile, acks, essential=essential)
 
 

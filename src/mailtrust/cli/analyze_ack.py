@@ -5,15 +5,15 @@ from __future__ import annotations
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
 from mailtrust.cli.analyze_aim import known_number
-from mailtrust.cli.frame import Session
 from mailtrust.cli.moments import moment_ahead
 from mailtrust.cli.output import say
+from mailtrust.config import Config
 from mailtrust.core.model.server import ServerName, server_name
 from mailtrust.errors import BadInput
 
 
 def acknowledge(
-    here: Session, rule: str | None, servers: tuple[str, ...], until: str | None, reason: str | None
+    config: Config, rule: str | None, servers: tuple[str, ...], until: str | None, reason: str | None
 ) -> None:
     """
     Put it into the journal, and say so.
@@ -32,7 +32,7 @@ def acknowledge(
         )
     now = clock.now()
     end = moment_ahead(until, now)
-    journal = Journal(here.config().server.store)
+    journal = Journal(config.server.store)
     names: list[ServerName | None] = [server_name(one) for one in servers]
     for name in names or [None]:
         journal.ack(number, name, end, reason, now)

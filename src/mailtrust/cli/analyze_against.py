@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mailtrust.agent.analysis_report import Analysis, lines_of, read_report
-from mailtrust.cli.audit_aim import knows_a_configuration
 from mailtrust.cli.files import read_file, write_file
-from mailtrust.cli.frame import Session
 from mailtrust.cli.output import caution
+from mailtrust.config import Config
 from mailtrust.core.advice.compare import Compared, compared
 from mailtrust.errors import BadInput, MailtrustError
 from mailtrust.texts import Texts
@@ -17,14 +16,14 @@ _OURS, _EXCHANGE = "analysis.json", "analysis-exchange.json"
 
 
 def compared_with(
-    here: Session, seen: Analysis, texts: Texts, against: Path | None, *, whole: bool
+    config: Config | None, seen: Analysis, texts: Texts, against: Path | None, *, whole: bool
 ) -> Compared | None:
     """
     What has changed since the report in that file; without one, since the last one that is kept.
 
     Raises: BadInput where the file that was named cannot be used.
     """
-    file = against or (_kept(here, exchange=seen.facts.cases is not None) if whole else None)
+    file = against or (_kept(config, exchange=seen.facts.cases is not None) if whole else None)
     if file is None or (against is None and not file.exists()):
         return None
     try:
@@ -37,9 +36,9 @@ def compared_with(
     return compared(since, before, lines_of(seen, texts), seen.facts, seen.asked)
 
 
-def remember(here: Session, report: str, *, exchange: bool) -> None:
+def remember(config: Config | None, report: str, *, exchange: bool) -> None:
     """Keep a report in the store for the next one; a store that may not be written costs that alone."""
-    file = _kept(here, exchange=exchange)
+    file = _kept(config, exchange=exchange)
     if file is None or not file.parent.is_dir():
         return
     try:
@@ -48,7 +47,7 @@ def remember(here: Session, report: str, *, exchange: bool) -> None:
         caution(f"{error.message}: the next report will not be compared with this one")
 
 
-def _kept(here: Session, *, exchange: bool) -> Path | None:
-    if exchange and not knows_a_configuration(here):
+def _kept(config: Config | None, *, exchange: bool) -> Path | None:
+    if config is None:
         return None
-    return here.config().server.store / (_EXCHANGE if exchange else _OURS)
+    return config.server.store / (_EXCHANGE if exchange else _OURS)

@@ -11,14 +11,13 @@ from mailtrust.agent.journal import Ack
 from mailtrust.agent.look import Scope
 from mailtrust.agent.site import open_site
 from mailtrust.cli import loop
-from mailtrust.cli.frame import Session
 from mailtrust.config import Config
 from mailtrust.core.advice.facts import Facts
 from mailtrust.core.model.server import server_name
 
 
 def facts_here(
-    here: Session,
+    config: Config,
     servers: tuple[str, ...],
     instance: Path | None,
     timeout: timedelta | None,
@@ -28,9 +27,8 @@ def facts_here(
     """
     The facts, whether what matters most was seen, and the acknowledgements that hold.
 
-    Raises: BadConfiguration, BadInput.
+    Raises: BadInput.
     """
-    config = here.config()
     scope = Scope(everybody, server_name(servers[0]) if servers else None)
     is_ours = config.transport.kind == "postfix"
     folder = instance.absolute() if instance else config.transport.postfix if is_ours else None

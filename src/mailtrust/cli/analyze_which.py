@@ -8,9 +8,9 @@ from typing import Any
 
 from mailtrust.agent.report import moment
 from mailtrust.cli.analyze_aim import Exchange
-from mailtrust.cli.frame import Session
 from mailtrust.cli.output import emit, say, width
 from mailtrust.cli.prose import wrapped
+from mailtrust.config import Config
 from mailtrust.core.advice.facts import Facts
 from mailtrust.core.exchange.choice import Choice, Purpose, choices
 from mailtrust.core.model.certificate import Certificate
@@ -25,7 +25,7 @@ _PURPOSES = {
 
 
 def say_which(
-    here: Session,
+    config: Config | None,
     name: str,
     where: Exchange | None,
     servers: tuple[str, ...],
@@ -36,7 +36,7 @@ def say_which(
     """0 where it can be said of every server, 3 where of one it cannot.  Raises: BadInput."""
     if not name.strip() or "*" in name:
         raise BadInput(f"{name!r} is not a name that is looked for", hint="give a host's full name")
-    found = _exchange(here, name, where) if where is not None else _ours(here, name, servers)
+    found = _exchange(name, where) if where is not None else _ours(config, name, servers)
     if json_output:
         emit({"schema": "mailtrust.which/1", "name": name, "choices": [_report(one, texts) for one in found]})
     else:
@@ -44,17 +44,18 @@ def say_which(
     return 0 if all(one.known for one in found) else 3
 
 
-def _exchange(here: Session, name: str, where: Exchange) -> tuple[Choice, ...]:
-    facts, _ = asyncio.run(where.look(here))
+def _exchange(name: str, where: Exchange) -> tuple[Choice, ...]:
+    facts, _ = asyncio.run(where.look())
     return tuple(one for case in facts.cases or () for one in choices(case, name))
 
 
-def _ours(here: Session, name: str, servers: tuple[str, ...]) -> tuple[Choice, ...]:
+def _ours(config: Config | None, name: str, servers: tuple[str, ...]) -> tuple[Choice, ...]:
     from mailtrust.cli.analyze_site import facts_here
     from mailtrust.core.advice.which import own_choice
     from mailtrust.core.checks import cases
 
-    facts: Facts = facts_here(here, servers, None, None)[0]
+    assert config is not None  # noqa: S101  # only an organization is looked at without one
+    facts: Facts = facts_here(config, servers, None, None)[0]
     assert facts.view is not None  # noqa: S101  # a site was looked at
     them = cases(
         facts.view, {}, facts.policy, facts.now, [one for one in facts.view.servers() if one in facts.servers]

@@ -163,7 +163,7 @@ def _bound(facts: Facts) -> Iterator[tuple[Case, StoreCertificate, Certificate]]
     """What is in a store that was seen, and bound to a service."""
     for case in facts.cases or ():
         for one in case.store or ():
-            if one.services and one.certificate is not None:
+            if one.is_bound and one.certificate is not None:
                 yield case, one, one.certificate
 
 

@@ -84,7 +84,7 @@ def _internal(facts: Facts) -> Iterator[tuple[Case, Certificate]]:
 def _of_all(facts: Facts) -> Iterator[tuple[Case, Certificate]]:
     """What each has in use or shows, each once."""
     for case in facts.cases or ():
-        stored = [one.certificate for one in case.store or () if one.certificate is not None and one.services]
+        stored = [one.certificate for one in case.store or () if one.certificate is not None and one.is_bound]
         for leaf in dict.fromkeys((*(leaf for _, leaf in shown(case.server.wires)), *stored)):
             yield case, leaf
 
