@@ -89,6 +89,13 @@ def test_more_certificates_than_a_rotation_needs_are_told_oldest_first() -> None
     assert codes(facts(a_replica(DC1, *held[:3]))) == []
 
 
+def test_what_was_withdrawn_does_not_count_where_a_late_replica_shows_it() -> None:
+    held = [a_certificate(key=f"k{n}", not_before=NOON - days(n)) for n in range(1, 5)]
+    withdrawn = {held[3].fingerprint: NOON}
+
+    assert codes(facts(a_replica(DC1, *held[:3], withdrawn=withdrawn), a_replica(DC2, *held))) == []
+
+
 def test_an_ended_certificate_is_told_beside_a_living_one_alone() -> None:
     ended = a_certificate(key="old", not_before=NOON - days(400), life=days(365))
 

@@ -132,11 +132,16 @@ class Facts:
         return found[need] is not None
 
     def published(self) -> Mapping[str, tuple[Certificate, ...]]:
-        """By server, every certificate that a readable replica publishes for it, each once."""
+        """
+        By server, every certificate that a readable replica publishes for it, each once.
+
+        What was withdrawn does not count, though a late replica may show it still.
+        """
         view = self.view or View()
         found: dict[str, tuple[Certificate, ...]] = {}
-        for name in self.servers:
-            looks = view.replicas(ServerName(name))
-            leaves = dict.fromkeys(one.certificate for look in looks for one in look.found or ())
-            found[name] = tuple(leaves)
+        for name in map(ServerName, self.servers):
+            leaves = dict.fromkeys(
+                one.certificate for look in view.replicas(name) for one in look.found or ()
+            )
+            found[name] = tuple(leaf for leaf in leaves if not view.is_withdrawn(name, leaf))
         return found
