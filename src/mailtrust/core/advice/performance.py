@@ -14,7 +14,7 @@ from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Severity, said_duration
 
 _COSTLY_BITS = 3072
-"""Signing with RSA grows with the third power of its length: 4096 bits cost about six times 2048."""
+"""Signing takes about seven times as long with 4096 bits of RSA as with 2048 (`openssl speed`)."""
 _SLOW = timedelta(hours=1)
 _EVERYWHERE = frozenset({Profile.DEFAULT, Profile.PERFORMANCE, Profile.EXCHANGE, Profile.POSTFIX})
 _SPEED = frozenset({Profile.PERFORMANCE, Profile.POSTFIX})
