@@ -13,7 +13,13 @@ from mailtrust.cli.program import WORDS, program
 from mailtrust.config.keys import KEYS
 from mailtrust.core.events import catalog
 from mailtrust.texts import LANGUAGES
-from tools import make_command_docs, make_config_docs, make_event_docs, make_metrics_docs
+from tools import (
+    make_advice_docs,
+    make_command_docs,
+    make_config_docs,
+    make_event_docs,
+    make_metrics_docs,
+)
 from tools.generated import write_or_compare
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +122,9 @@ def test_no_page_of_an_event_shows_our_braces() -> None:
 
 
 def test_generated_pages_are_up_to_date(capsys: Any) -> None:
-    makers = make_config_docs, make_command_docs, make_event_docs, make_metrics_docs
+    makers = (
+        make_config_docs, make_command_docs, make_event_docs, make_metrics_docs, make_advice_docs,
+    )  # fmt: skip
     made = {path: text for one in makers for path, text in one.pages().items()}
 
     assert write_or_compare(made, ["--check"]) == 0, capsys.readouterr().err

@@ -82,7 +82,7 @@ def judgement_report(one: Judgement, texts: Texts) -> dict[str, Any]:
             for hence in one.hence
         ],
         "action": finding.action,
-        "steps": [_step(step, texts) for step in one.steps],
+        "steps": [step_report(step, texts) for step in one.steps],
         "since": moment(finding.since) if finding.since else None,
         "until": moment(finding.until) if finding.until else None,
     }  # fmt: skip
@@ -98,7 +98,8 @@ def _route(route: Route, texts: Texts) -> dict[str, Any]:
     }
 
 
-def _step(step: Step, texts: Texts) -> dict[str, Any]:
+def step_report(step: Step, texts: Texts) -> dict[str, Any]:
+    """One thing to do."""
     return {
         "says": texts.say(step.said),
         "commands": list(step.commands),

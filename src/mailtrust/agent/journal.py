@@ -253,12 +253,20 @@ class Journal:
         return tuple(sorted(opened, key=lambda entry: entry.at))
 
     def ack(self, event: int, server: ServerName | None, until: datetime, reason: str, now: datetime) -> None:
-        """Acknowledge an event at *server*, or wherever it occurs, on record.  Raises: StoreUnavailable."""
-        entry = Entry(0, now, EntryKind.ACKNOWLEDGED, catalog.BY_CODE.get(event), server, note=reason)
+        """
+        Acknowledge an event, or a rule of `analyze` by its number, at *server* or wherever it occurs.
+
+        It goes on record.  Raises: StoreUnavailable.
+        """
+        known = catalog.BY_CODE.get(event)
+        values = {"until": when(until)}
+        if known is None:
+            known, values = catalog.ADVICE_ACKNOWLEDGED, {**values, "rule": f"A{event}", "reason": reason}
+        entry = Entry(0, now, EntryKind.ACKNOWLEDGED, known, server, note=reason, values=values)
 
         def work(db: sqlite3.Connection) -> None:
             rows.write_ack(db, Ack(event, server, until, reason, now))
-            rows.write_entry(db, replace(entry, values={"until": when(until)}))
+            rows.write_entry(db, entry)
 
         self._write(work, now)
 

@@ -1,7 +1,6 @@
 """`mailtrust audit`: an Exchange organization, seen from outside, on one page."""
 
 import asyncio
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,18 @@ from mailtrust.agent.collected import read_collected
 from mailtrust.agent.last_run import Changes, changes, read_run, run_of
 from mailtrust.agent.organization import look
 from mailtrust.cli.audit_aim import Asked, aim_of
+from mailtrust.cli.audit_options import (
+    AtOption,
+    AuthoritiesOption,
+    BindDnOption,
+    BindOption,
+    ClientCertificateOption,
+    ControllerOption,
+    FromOption,
+    LanguageOption,
+    PasswordFileOption,
+    ReplicasOption,
+)
 from mailtrust.cli.files import read_file, write_file
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.output import as_json, caution, emit, say
@@ -27,14 +38,6 @@ COLLECTOR_SCHEMA = "mailtrust.collector/1"
 _COLLECTOR = Path(__file__).parent / "collector.ps1"
 
 
-class Bind(StrEnum):
-    """How we say who we are; the words are those of directory.bind."""
-
-    SIMPLE = "simple"
-    EXTERNAL = "external"
-    KERBEROS = "kerberos"
-
-
 @app.callback(epilog="Example: mailtrust audit exchange")
 def audit_group() -> None:
     """Look at an Exchange organization from outside, changing nothing, and say what is wrong."""
@@ -44,48 +47,24 @@ def audit_group() -> None:
 def exchange(
     context: typer.Context,
     *,
-    controller: Annotated[
-        list[str] | None,
-        given("A domain controller to begin with. Repeatable. Default: directory.home.", metavar="URL"),
-    ] = None,
-    replicas: Annotated[
-        str,
-        typer.Option(metavar="WHICH", help="in-site, all, or a list of controllers with commas."),
-    ] = "in-site",
+    controller: ControllerOption = None,
+    replicas: ReplicasOption = "in-site",
     server: Annotated[
         list[str] | None, given("Only that Exchange server. Repeatable.", metavar="NAME")
     ] = None,
-    at: Annotated[
-        list[str] | None,
-        given("Where a server is reached from here. Repeatable.", metavar="NAME=HOST:PORT"),
-    ] = None,
+    at: AtOption = None,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="How long one look may take.")] = "10s",
-    from_: Annotated[
-        list[Path] | None,
-        given(
-            "What the collector wrote on a server; alone: no directory is read. Repeatable.",
-            "--from",
-            metavar="FILE",
-        ),
-    ] = None,
-    ca_file: Annotated[
-        Path | None, given("The authorities that vouch for the controllers.", metavar="FILE")
-    ] = None,
-    bind: Annotated[
-        Bind | None, given("How to say who we are. Default: by what else is typed, else kerberos.")
-    ] = None,
-    bind_dn: Annotated[str | None, given("The account of a simple bind.", metavar="DN")] = None,
-    password_file: Annotated[
-        Path | None, given("The file whose first line is its password.", metavar="FILE")
-    ] = None,
-    client_certificate: Annotated[
-        Path | None, given("Key and certificate (PEM) of an external bind.", metavar="FILE")
-    ] = None,
+    from_: FromOption = None,
+    ca_file: AuthoritiesOption = None,
+    bind: BindOption = None,
+    bind_dn: BindDnOption = None,
+    password_file: PasswordFileOption = None,
+    client_certificate: ClientCertificateOption = None,
     html: Annotated[Path | None, given("Write the page for a browser, too.", metavar="FILE")] = None,
     last: Annotated[
         Path | None, given("Compare with the run in that file, then write this one there.", metavar="FILE")
     ] = None,
-    lang: Annotated[str | None, given("en or zh. Default: by $LANG.", metavar="LANGUAGE")] = None,
+    lang: LanguageOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """

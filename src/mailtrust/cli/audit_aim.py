@@ -55,6 +55,11 @@ def aim_of(asked: Asked, here: Session, context: typer.Context) -> Aim:
     )
 
 
+def knows_a_configuration(here: Session) -> bool:
+    """True if there is a configuration, also one that is not about a directory with LDAP."""
+    return find(here.config_file, os.environ) is not None
+
+
 def _directory(asked: Asked, here: Session, context: typer.Context) -> Directory:
     bind = _bind(asked)
     for needed in _NEEDS.get(bind, ()):
@@ -77,7 +82,7 @@ def _directory(asked: Asked, here: Session, context: typer.Context) -> Directory
 
 def _configured(here: Session) -> Directory | None:
     """What the configuration says of a directory with LDAP, if there is one."""
-    if find(here.config_file, os.environ) is None:
+    if not knows_a_configuration(here):
         return None
     configured = here.config().directory
     return configured if is_ldap(configured.home) else None

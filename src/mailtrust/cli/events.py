@@ -106,7 +106,8 @@ def _what(entry: Entry, shelf: Texts) -> str:
     """In a line: a finding by its title, and in full what only a transport saw."""
     finding = entry.finding
     if entry.kind is EntryKind.ACKNOWLEDGED and entry.event is not None:
-        return f"{entry.event.code} of {entry.server or 'every server'}: {entry.note}"
+        what = entry.values.get("rule", str(entry.event.code))
+        return f"{what} of {entry.server or 'every server'}: {entry.note}"
     if finding is None:
         return entry_message(entry, shelf)
     head = f"{LETTER[finding.severity]} {brief(finding)}"

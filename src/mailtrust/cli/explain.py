@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import mailtrust
+from mailtrust.cli.analyze_rules import is_rule, show_rule
 from mailtrust.cli.frame import JsonOption, given, texts
 from mailtrust.cli.output import emit, say, width
 from mailtrust.cli.program import application
@@ -26,7 +27,10 @@ _PAGE, _WIDEST = 80, 100
 @app.command("explain", epilog="Example: mailtrust explain 12012 --lang zh")
 def explain_event(
     event: Annotated[
-        str | None, typer.Argument(metavar="EVENT", show_default=False, help="Its number or symbolic name.")
+        str | None,
+        typer.Argument(
+            metavar="EVENT", show_default=False, help="Its number or symbolic name; or a rule of `analyze`."
+        ),
     ] = None,
     *,
     lang: Annotated[str | None, given("en or zh. Default: by $LANG.", metavar="LANGUAGE")] = None,
@@ -36,6 +40,9 @@ def explain_event(
     shelf = texts(lang)
     if event is None:
         _list(shelf, json_output=json_output)
+        return
+    if is_rule(event):
+        show_rule(event, shelf, json_output=json_output)
         return
     found = _event(event)
     page = explain(found, shelf.page(found.code), mailtrust.__version__)

@@ -1,32 +1,25 @@
 """`mailtrust postfix check`: what defeats direct trust in a Postfix; a monitoring plugin, as `check` is."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
-from mailtrust import clock
+from mailtrust.agent.doctor import Examined, examine, our_tables
 from mailtrust.agent.report import finding_report, moment
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import JsonOption, session, texts
 from mailtrust.cli.output import caution, emit, say
-from mailtrust.cli.postfix_instance import InstanceOption, current_of, folder_of, our_options, places_of
+from mailtrust.cli.postfix_instance import InstanceOption, current_of, folder_of, our_options
 from mailtrust.cli.render import EXIT_CODES, PLUGIN_WORDS, VERDICT_STYLE, brief, show_finding
 from mailtrust.config import Config
 from mailtrust.core.checks import Verdict
-from mailtrust.core.model.certificate import Certificate, Pin
 from mailtrust.core.model.event import Diagnosis, Severity
-from mailtrust.core.model.server import ServerName
-from mailtrust.transports.postfix.doctor import diagnose
 from mailtrust.transports.postfix.doctor.receiving import SETUP
-from mailtrust.transports.postfix.doctor.seen import Seen, Table
-from mailtrust.transports.postfix.look import look
+from mailtrust.transports.postfix.doctor.seen import Seen
 
 CHECK_SCHEMA = "mailtrust.postfix-check/1"
 EXAMPLE = "Example: mailtrust postfix check --instance /etc/postfix-inner"
-
-Published = Mapping[Pin, tuple[tuple[ServerName, Certificate], ...]]
 
 
 def check(
@@ -40,20 +33,10 @@ def check(
     here = session(context)
     config = here.config()
     folder = folder_of(config, instance)
-    published, unread = asyncio.run(_published(config))
-    seen = look(
-        folder,
-        config.server.name,
-        config.server.listeners,
-        places_of(config),
-        clock.now(),
-        published,
-        current_of(config),
-    )
-    found = diagnose(seen)
-    verdict = _verdict(seen, found)
+    examined = asyncio.run(_examined(config, folder))
+    seen, found, verdict = examined.seen, examined.diagnosis, examined.verdict
     deaf = () if seen.endpoints else ("server.listeners is empty: no listener of peers is judged",)
-    notes = (*seen.notes, *unread, *deaf)
+    notes = (*examined.notes, *deaf)
     for note in notes:
         caution(note)
     shelf = texts()
@@ -86,34 +69,9 @@ def check(
     raise typer.Exit(EXIT_CODES[verdict])
 
 
-async def _published(config: Config) -> tuple[Published, tuple[str, ...]]:
-    """Every certificate that home publishes, by key; and why it could not be asked."""
-    found: dict[Pin, tuple[tuple[ServerName, Certificate], ...]] = {}
+async def _examined(config: Config, folder: Path) -> Examined:
     async with open_site(config, looking_only=True) as site:
-        home = site.directory.home
-        state = await home.state()
-        if not state.readable:
-            return found, (
-                f"whether pins have expired cannot be told: {home.url} cannot be read: {state.why}",
-            )
-        for look_ in await home.look(None, clock.now()):
-            for one in look_.found or ():
-                leaf = one.certificate
-                found[leaf.pin] = (*found.get(leaf.pin, ()), (look_.server, leaf))
-    return found, ()
-
-
-def _ours(seen: Seen) -> tuple[Table, ...]:
-    return tuple(seen.table(name) for name in (seen.places.relay_clientcerts, seen.places.tls_policy))
-
-
-def _verdict(seen: Seen, found: Diagnosis) -> Verdict:
-    severities = {one.severity for one in found.findings}
-    if Severity.ERROR in severities:
-        return Verdict.ERROR
-    if any(one.rows is None and not one.missing for one in _ours(seen)):
-        return Verdict.UNKNOWN
-    return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK
+        return await examine(site, folder, current_of(config))
 
 
 def _first_line(seen: Seen, found: Diagnosis, verdict: Verdict, folder: Path) -> str:
@@ -125,7 +83,7 @@ def _first_line(seen: Seen, found: Diagnosis, verdict: Verdict, folder: Path) ->
     if worst:
         summary = f"{brief(worst[0])}{rest}"
     elif verdict is Verdict.UNKNOWN:
-        summary = "; ".join(one.why for one in _ours(seen) if one.rows is None)
+        summary = "; ".join(one.why for one in our_tables(seen) if one.rows is None)
     else:
         summary = f"{folder}: no error and no warning"
     figures = (

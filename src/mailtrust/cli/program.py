@@ -56,6 +56,7 @@ SECTIONS: tuple[tuple[str, tuple[Word, ...]], ...] = (
         Word("withdraw", "withdraw", "Take a certificate out of the directory, for good."),
         Word("status", "status", "The copies side by side: installed, presented, published."),
         Word("check", "check", "What is wrong, causes first; a monitoring plugin."),
+        Word("analyze", "analyze", "Best practices: what to change before it breaks."),
         Word("why", "why", "Why mail does not go: cause, proof, and whose job it is."),
         Word("fix", "fix", "Mend what check finds, then look again."),
         Word("wait", "wait", "Until every replica has the current certificate."),

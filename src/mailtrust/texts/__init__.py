@@ -2,8 +2,8 @@
 Everything we say to people, in their language.
 
 Python holds codes; the words are files beside this one: a Markdown page per event and language, and
-`phrases.toml` with the sentences of evidence and the labels of our screens.  Each is read when it is
-first asked for.
+`phrases.toml` with the sentences of evidence and the labels of our screens, `advice.toml` with the rules of
+`analyze`.  Each is read when it is first asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mailtrust.core.model.event import Finding, Said
 from mailtrust.errors import BadInput, TextMissing
 from mailtrust.texts.page import event_text
 
-__all__ = ["LANGUAGES", "EventText", "Texts", "language", "load"]
+__all__ = ["LANGUAGES", "AdviceText", "EventText", "Texts", "language", "load"]
 
 LANGUAGES = ("en", "zh")
 _FALLBACK = "en"
@@ -53,6 +53,18 @@ def load(language: str, *, strict: bool = False) -> Texts:
     reader's screen shows what there is.
     """
     return Texts(language, strict)
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceText:
+    """The prose of one rule of `analyze`."""
+
+    title: str
+    found: str
+    """What it found, with {placeholders}."""
+    why: str
+    fix: str
+    """What to do, in front of what to type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,21 @@ class Texts:
         if not template and self.strict:
             raise TextMissing(f"{finding.event.code} in {self.language}: no text for {finding.cause!r}")
         return self._fill(template, {**finding.values, "server": finding.server})
+
+    def advice(self, code: str) -> AdviceText:
+        """
+        The prose of a rule, by its code: ``A101``.
+
+        Raises: TextMissing.
+        """
+        found = _rules(self.language).get(code)
+        if found is None:
+            raise TextMissing(f"{self.language}/advice.toml has no {code!r}")
+        return AdviceText(**found)
+
+    def fill(self, template: str, values: Mapping[str, str]) -> str:
+        """A text with its values; where they are *strict*, one that is missing raises TextMissing."""
+        return self._fill(template, values)
 
     def say(self, said: Said) -> str:
         """A phrase with its values."""
@@ -133,6 +160,11 @@ def _page(language: str, code: int) -> EventText:
 @lru_cache
 def _words(language: str) -> Mapping[str, Mapping[str, str]]:
     return {"phrases": {}, "labels": {}, **tomllib.loads(_read(f"{language}/phrases.toml"))}
+
+
+@lru_cache
+def _rules(language: str) -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(_read(f"{language}/advice.toml"))
 
 
 def _read(name: str) -> str:

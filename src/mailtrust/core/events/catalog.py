@@ -154,13 +154,14 @@ AGENT_PART_STOPPED = Event(12160, "AgentPartStopped", _W, _AGENT, ("part", "why"
 AGENT_ACT_FAILED = Event(12161, "AgentActFailed", _W, _AGENT, ("why",))
 CLOCK_STEPPED = Event(12162, "ClockStepped", _W, _AGENT, ("step",))
 AGENT_CONFIGURATION_REFUSED = Event(12163, "AgentConfigurationRefused", _W, _AGENT, ("file", "why"))
+NOTICE_NOT_DELIVERED = Event(12164, "NoticeNotDelivered", _W, _AGENT, ("way", "why"))
+LOG_UNAVAILABLE = Event(12165, "LogUnavailable", _W, _AGENT, ("log", "why"))
+ADVICE_ACKNOWLEDGED = Event(12170, "AdviceAcknowledged", _I, _AGENT, ("rule", "until", "reason"))
 FLOW_STAGE_SLOW = Event(12180, "FlowStageSlow", _W, _SEND, ("endpoint", "stage", "took", "limit"))
 FLOW_SESSION_BROKE = Event(12181, "FlowSessionBroke", _E, _SEND, ("endpoint", "stage", "why"))
 FLOW_REFUSED = Event(12182, "FlowRefused", _E, _SEND, ("endpoint", "stage", "reply"))
 FLOW_NOT_ARRIVED = Event(12183, "FlowNotArrived", _W, _SEND, ("message", "within"))
 FLOW_NO_ROUTE = Event(12184, "FlowNoRoute", _E, _SEND, ("to",))
-NOTICE_NOT_DELIVERED = Event(12164, "NoticeNotDelivered", _W, _AGENT, ("way", "why"))
-LOG_UNAVAILABLE = Event(12165, "LogUnavailable", _W, _AGENT, ("log", "why"))
 
 CATALOG: tuple[Event, ...] = (
     PEER_NOT_TRUSTED_INBOUND, PEER_NOT_TRUSTED_OUTBOUND,
@@ -177,8 +178,9 @@ CATALOG: tuple[Event, ...] = (
     HUB_TRANSPORT_MISSING, HUB_TRANSPORT_FAILS_OPEN, POSTFIX_READS_ELSEWHERE, AUTHORITIES_HINTED,
     SNAPSHOT_NOT_SAVED, KEYS_KEPT,
     AGENT_PART_STOPPED, AGENT_ACT_FAILED, CLOCK_STEPPED, AGENT_CONFIGURATION_REFUSED,
-    FLOW_STAGE_SLOW, FLOW_SESSION_BROKE, FLOW_REFUSED, FLOW_NOT_ARRIVED, FLOW_NO_ROUTE,
     NOTICE_NOT_DELIVERED, LOG_UNAVAILABLE,
+    ADVICE_ACKNOWLEDGED,
+    FLOW_STAGE_SLOW, FLOW_SESSION_BROKE, FLOW_REFUSED, FLOW_NOT_ARRIVED, FLOW_NO_ROUTE,
 )  # fmt: skip
 
 BY_CODE = {event.code: event for event in CATALOG}

@@ -136,6 +136,11 @@ class StoreCertificate:
     """Whether the account of the transport may read the private key."""
     status: str = ""
 
+    @property
+    def is_bound(self) -> bool:
+        """True if a service uses it; Exchange writes ``None`` where none does."""
+        return bool(self.services - {"None"})
+
 
 @dataclass(frozen=True, slots=True)
 class EdgeSubscription:
