@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mailtrust.errors import DirectoryUnavailable
+from mailtrust.web.security import Access
 from tests.make import HUB1, HUB2
 from tests.programs import needs
 from tests.web.browser import Reader
@@ -247,6 +248,17 @@ def test_the_address_decides_the_language_and_every_link_keeps_it(dashboard: Up,
         "all => all.map(one => one.getAttribute('href'))"
     ):
         assert "lang=zh" in address or address.startswith("#"), address
+
+
+def test_a_browser_that_was_told_the_token_is_shown_everything(show: Show, reader: Reader) -> None:
+    scene = Scene()
+    scene.show(a_healthy(HUB1))
+    address = show(scene, Access(token="0123456789abcdef")).address
+    page = reader.opens(address, http_credentials={"username": "any", "password": "0123456789abcdef"})
+
+    expect(page.locator("#live-state")).to_have_text("live")
+    scene.show(a_missing(HUB1))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("not in the directory")
 
 
 def test_the_browser_asks_nobody_else(dashboard: Up, reader: Reader) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,10 +18,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from mailtrust import clock
 from mailtrust.web.asked import Asked, texts_for
 from mailtrust.web.live import Live
 from mailtrust.web.pages import NAVIGATION, PAGES, Page
 from mailtrust.web.security import Access, Guard
+from mailtrust.web.source import aged
 
 _STATIC = Path(__file__).parent / "static"
 _STALE_LOOKS = 4
@@ -85,4 +88,5 @@ async def _asked(request: Request, live: Live, language: str, *, present: bool =
     texts, said = texts_for(request, language)
     stale_after = max(int(live.every.total_seconds() * _STALE_LOOKS), _STALE_SECONDS)
     known = await live.ask() if present else live.present
+    known = aged(known, clock.now(), timedelta(seconds=stale_after))
     return Asked(request, texts, known, NAVIGATION, stale_after, said)
