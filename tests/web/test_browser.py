@@ -64,8 +64,7 @@ def test_a_change_is_shown_without_loading_anew(dashboard: Up, reader: Reader) -
     page.evaluate("window.isTheSame = true")
     box = page.get_by_role("searchbox")
     box.fill("hub")
-    page.mouse.wheel(0, 200)
-    page.wait_for_function("scrollY > 100")
+    page.evaluate("scrollTo(0, 400)")
     before = box.evaluate("one => one.getBoundingClientRect().top")
     dashboard.scene.show(a_missing(HUB1), half_unread(HUB2), a_healthy(HUB3))
 
