@@ -132,6 +132,11 @@ class Present:
         )
 
     @property
+    def blocked(self) -> int:
+        """On how many routes mail waits that will not go by itself."""
+        return sum(corner.mail.blocked for corner in self.viewpoints if corner.mail is not None)
+
+    @property
     def viewpoints(self) -> tuple[Corner, ...]:
         """Each configuration once."""
         return tuple({corner.seen.viewpoint: corner for corner in self.corners.values()}.values())
