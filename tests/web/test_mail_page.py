@@ -98,6 +98,8 @@ async def test_what_begins_to_wait_appears_while_one_watches(tonight: Night) -> 
         await expect(page.get_by_role("article", name=HUB2)).to_contain_text(
             "12116", timeout=timedelta(seconds=25) / timedelta(milliseconds=1)
         )
+        # Whoever is on another page sees it, too.
+        await expect(page.get_by_role("link", name="Mail flow 1 blocked")).to_be_visible()
 
 
 async def test_it_is_readable_in_chinese_on_a_narrow_screen(tonight: Night) -> None:

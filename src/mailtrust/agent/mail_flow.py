@@ -42,6 +42,11 @@ class MailFlow:
     """Why the queue cannot be looked at; empty where it can."""
 
     @property
+    def blocked(self) -> int:
+        """On how many routes mail waits that will not go by itself, as far as we could look."""
+        return sum(one.conclusion.is_trouble for one in self.waiting.found) if self.waiting is not None else 0
+
+    @property
     def told(self) -> Iterator[str]:
         """Everything in which it can differ; how often all went well aside, which it does all day."""
         yield f"{self.sessions_why}{self.waiting_why}{self.lost}"

@@ -138,6 +138,11 @@ class Present:
         )
 
     @property
+    def blocked(self) -> int:
+        """On how many routes mail waits that will not go by itself."""
+        return sum(corner.mail.blocked for corner in self.viewpoints if corner.mail is not None)
+
+    @property
     def viewpoints(self) -> tuple[Corner, ...]:
         """Each configuration once."""
         return tuple({corner.seen.viewpoint: corner for corner in self.corners.values()}.values())
@@ -189,8 +194,8 @@ def _version(corners: Mapping[ServerName, Corner], trouble: str) -> str:
         for plan in corner.seen.plans.values():
             waits = [one.said.phrase + one.place for one in plan.obstacles]
             digest.update(f"{plan.phase}{plan.rotation.new}{waits}".encode())
-        if corner.mail is not None:
-            digest.update("".join(corner.mail.told).encode())
+        for told in corner.mail.told if corner.mail is not None else ():
+            digest.update(told.encode())
     return digest.hexdigest()[:16]
 
 
