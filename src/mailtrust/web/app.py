@@ -42,13 +42,14 @@ def make_app(live: Live, access: Access, *, language: str = "en") -> ASGIApp:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
 
-    async def watch(_: Request) -> Response:
+    async def watch(request: Request) -> Response:
         if live.is_full:
             return PlainTextResponse("Too many pages are open.\n", 503, headers={"Retry-After": "30"})
-        # X-Accel-Buffering: nginx would hold the events back.
-        return StreamingResponse(
-            live.watch(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
+        # nginx would hold the events back.
+        headers = {"X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=headers)
+        return StreamingResponse(live.watch(), media_type="text/event-stream", headers=headers)
 
     async def told(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -85,7 +85,9 @@ class Live:
     async def look(self) -> Present:
         """Look once, now; whoever watches is told."""
         try:
-            self._present = await asyncio.to_thread(self._prepared, await self._source.look())
+            looked = await self._source.look()
+            # Of thousands of servers that takes a moment, in which other readers are not to wait.
+            self._present = await asyncio.to_thread(self._prepared, looked)
         except MailtrustError as error:
             self._present = failed(self._present, sentence(error))
         except Exception as fault:  # noqa: BLE001  # the next look may do better; the page says what it was

@@ -74,9 +74,9 @@ class Sites:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Present:
-    """What is known at one moment, of every server once."""
+    """What is known at one moment, of every server once; it is equal to itself alone."""
 
     looked_at: datetime | None
     """None: nobody has looked yet."""
@@ -139,13 +139,19 @@ def failed(before: Present, why: str) -> Present:
 def _version(corners: Mapping[ServerName, Corner], trouble: str) -> str:
     digest = hashlib.sha256(trouble.encode())
     for server, corner in corners.items():
-        digest.update("\0".join((server, corner.seen.verdict.value, *_told(server, corner))).encode())
+        digest.update("\0".join((server, corner.seen.verdict.value, *_copies(server, corner))).encode())
+    for corner in {id(one): one for one in corners.values()}.values():
+        for one in (*corner.seen.diagnosis.findings, *corner.seen.acknowledged):
+            digest.update(f"{one.incident}{one.cause}{one.severity}{one.action}".encode())
+        for plan in corner.seen.plans.values():
+            waits = [one.said.phrase + one.place for one in plan.obstacles]
+            digest.update(f"{plan.phase}{plan.rotation.new}{waits}".encode())
     return digest.hexdigest()[:16]
 
 
-def _told(server: ServerName, corner: Corner) -> Iterator[str]:
-    """Everything of it that a page shows, moments of looking aside."""
-    view, seen = corner.seen.view, corner.seen
+def _copies(server: ServerName, corner: Corner) -> Iterator[str]:
+    """Where which certificate stands, and where nobody could look; not when that was."""
+    view = corner.seen.view
     store = view.store(server)
     if store is not None:
         yield store.why
@@ -157,9 +163,3 @@ def _told(server: ServerName, corner: Corner) -> Iterator[str]:
         held_there = sorted(one.certificate.fingerprint for one in look.found or ())
         garbage = [one.digest for one in look.unparsable]
         yield f"{look.place}{look.why}{held_there}{garbage}{sorted(look.withdrawn)}{look.found is None}"
-    for one in (*seen.diagnosis.findings, *seen.acknowledged):
-        if one.server == server:
-            yield f"{one.incident}{one.cause}{one.severity}{one.action}"
-    plan = seen.plans.get(server)
-    if plan is not None:
-        yield f"{plan.phase}{plan.rotation.new}{[one.said.phrase + one.place for one in plan.obstacles]}"
