@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from mailtrust.core.checks import cases
 from mailtrust.core.checks.case import Case
@@ -112,20 +113,32 @@ class Grid:
     counts: dict[Standing, int] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=2)
 def grid(present: Present) -> Grid:
     """Every server's copies side by side."""
     columns = _columns(present)
     found: dict[ServerName, list[Finding]] = {}
     for one in present.findings():
         found.setdefault(one.server, []).append(one)
-    rows = tuple(_row(present, server, columns, tuple(found.get(server, ()))) for server in present.servers)
+    rows = tuple(_row(case, columns, tuple(found.get(case.server, ()))) for case in _cases(present))
     return Grid(columns, rows, {one: sum(row.standing is one for row in rows) for one in ORDER})
 
 
 def row(present: Present, server: ServerName) -> tuple[tuple[Column, ...], Row]:
     """One server's row, with the columns of all."""
-    columns = _columns(present)
-    return columns, _row(present, server, columns, present.findings(server))
+    found = grid(present)
+    return found.columns, next(one for one in found.rows if one.server == server)
+
+
+def _cases(present: Present) -> Iterator[Case]:
+    """In the order of the servers; all of a corner at once, for each call weighs everybody's keys."""
+    found: dict[ServerName, Case] = {}
+    for corner in {id(one): one for one in present.corners.values()}.values():
+        seen = corner.seen
+        mine = [server for server in seen.scope if present.corners.get(server) is corner]
+        for case in cases(seen.view, {}, seen.policy, seen.checked_at, mine, seen.viewpoint):
+            found[case.server] = case
+    return (found[server] for server in present.servers)
 
 
 def _columns(present: Present) -> tuple[Column, ...]:
@@ -144,16 +157,12 @@ def _columns(present: Present) -> tuple[Column, ...]:
     )
 
 
-def _row(
-    present: Present, server: ServerName, columns: tuple[Column, ...], found: tuple[Finding, ...]
-) -> Row:
-    corner = present.corners[server]
-    [case] = cases(corner.seen.view, {}, corner.seen.policy, corner.seen.checked_at, (server,), server)
+def _row(case: Case, columns: tuple[Column, ...], found: tuple[Finding, ...]) -> Row:
     marks = _marks(case)
     looks = {look.place: look for look in case.replicas}
     trusted = _trusted(case)
     return Row(
-        server,
+        case.server,
         _standing(case, found, trusted),
         found,
         _installed(case, marks),

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailtrust import clock
@@ -68,9 +68,9 @@ class Sites:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Present:
-    """What is known at one moment, of every server once."""
+    """What is known at one moment, of every server once; it is equal to itself alone."""
 
     looked_at: datetime | None
     """None: nobody has looked yet."""
@@ -80,6 +80,8 @@ class Present:
     """The same as long as nothing that a page shows is different, also after a restart."""
     trouble: str = ""
     """Why the last look failed, so that all this is of an earlier one; empty where it did not."""
+    is_old: bool = False
+    """Nobody has looked since for so long that it no longer counts as known."""
 
     @property
     def servers(self) -> tuple[ServerName, ...]:
@@ -103,9 +105,9 @@ class Present:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all; unknown where nobody looked, or the last look failed."""
+        """The worst of all; unknown where nobody looked, or not for long, or the last look failed."""
         found = {corner.seen.verdict for corner in self.corners.values()}
-        if not found or self.trouble:
+        if not found or self.trouble or self.is_old:
             found |= {Verdict.UNKNOWN}
         return next(one for one in _WORST_FIRST if one in found)
 
@@ -130,16 +132,30 @@ def failed(before: Present, why: str) -> Present:
     return Present(before.looked_at, before.corners, _version(before.corners, why), why)
 
 
+def aged(known: Present, now: datetime, limit: timedelta) -> Present:
+    """The same; marked as old where it is older than that."""
+    if known.is_old or known.looked_at is None or now - known.looked_at <= limit:
+        return known
+    # Another version: the next look is another page, also where it finds the same.
+    return Present(known.looked_at, known.corners, f"{known.version}-old", known.trouble, is_old=True)
+
+
 def _version(corners: Mapping[ServerName, Corner], trouble: str) -> str:
     digest = hashlib.sha256(trouble.encode())
     for server, corner in corners.items():
-        digest.update("\0".join((server, corner.seen.verdict.value, *_told(server, corner))).encode())
+        digest.update("\0".join((server, corner.seen.verdict.value, *_copies(server, corner))).encode())
+    for corner in {id(one): one for one in corners.values()}.values():
+        for one in (*corner.seen.diagnosis.findings, *corner.seen.acknowledged):
+            digest.update(f"{one.incident}{one.cause}{one.severity}{one.action}".encode())
+        for plan in corner.seen.plans.values():
+            waits = [one.said.phrase + one.place for one in plan.obstacles]
+            digest.update(f"{plan.phase}{plan.rotation.new}{waits}".encode())
     return digest.hexdigest()[:16]
 
 
-def _told(server: ServerName, corner: Corner) -> Iterator[str]:
-    """Everything of it that a page shows, moments of looking aside."""
-    view, seen = corner.seen.view, corner.seen
+def _copies(server: ServerName, corner: Corner) -> Iterator[str]:
+    """Where which certificate stands, and where nobody could look; not when that was."""
+    view = corner.seen.view
     store = view.store(server)
     if store is not None:
         yield store.why
@@ -151,9 +167,3 @@ def _told(server: ServerName, corner: Corner) -> Iterator[str]:
         held_there = sorted(one.certificate.fingerprint for one in look.found or ())
         garbage = [one.digest for one in look.unparsable]
         yield f"{look.place}{look.why}{held_there}{garbage}{sorted(look.withdrawn)}{look.found is None}"
-    for one in (*seen.diagnosis.findings, *seen.acknowledged):
-        if one.server == server:
-            yield f"{one.incident}{one.cause}{one.severity}{one.action}"
-    plan = seen.plans.get(server)
-    if plan is not None:
-        yield f"{plan.phase}{plan.rotation.new}{[one.said.phrase + one.place for one in plan.obstacles]}"
