@@ -299,6 +299,8 @@ def test_a_receiver_that_never_asks_proves_nothing_or_says_no_for_it() -> None:
         "flow.not-shown",
     ]
     assert failed(stays) == (Stage.OUR_CERTIFICATE, 12118)
+    for_good = refused("554 5.7.1 <x>: Relay access denied", Stage.RCPT, asked=False)
+    assert failed(judged(for_good, facts)) == (Stage.OUR_CERTIFICATE, 12118)
 
 
 @pytest.mark.parametrize("said", [STRANGER, "450 4.7.1 <x>: Client host rejected: try again later"])

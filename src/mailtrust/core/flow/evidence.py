@@ -24,8 +24,11 @@ _NUMBER = re.compile(r"\b(\d{4,5})\b")
 _ABOUT_TRUST = (
     Complaint.THEY_REFUSE, Complaint.THEIR_VIEW_IS_OLD, Complaint.THEIR_TABLES, Complaint.THEIR_TLS,
 )  # fmt: skip
-_POSTFIX_DEFERS = re.compile(r"4\d\d 4\.\d\.\d .*(?:try again later|relay access denied)", re.IGNORECASE)
-"""What its restriction ``defer`` says to whom it does not know, and a listener that relays for nobody."""
+_POSTFIX_SAYS_NO = re.compile(
+    r"[45]\d\d .*(?:try again later|relay access denied|client (?:host|certificate) rejected)",
+    re.IGNORECASE,
+)
+"""What its restrictions ``defer`` and ``reject`` say to whom they do not know, and who relays for nobody."""
 _ALERT = re.compile(r"alert.*certificate|alert unknown ca|alert.*certificate required", re.IGNORECASE)
 
 
@@ -156,7 +159,7 @@ def standing(facts: Facts, case: Case, leaf: Certificate) -> Said:
 
 def is_about_trust(reply: str) -> bool:
     """True for a no that says who we are, or that the receiver cannot tell."""
-    return complaint("-", reply, "") in _ABOUT_TRUST or bool(_POSTFIX_DEFERS.match(reply))
+    return complaint("-", reply, "") in _ABOUT_TRUST or bool(_POSTFIX_SAYS_NO.match(reply))
 
 
 def event_in(reply: str) -> Event | None:
