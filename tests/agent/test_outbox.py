@@ -228,6 +228,15 @@ smarthost_tls = "none"
     assert len(file.read_text().splitlines()) == len(mail.mails) == 1
 
 
+async def test_a_single_round_tells_as_well(server: Server) -> None:
+    with a_web_server() as web:
+        server.configure(agent="", more=f'[notify]\nwebhook = "http://localhost:{web.port}/"')
+        async with an_agent(server.folder, "--config", server.config, "agent", "--once") as agent:
+            assert await agent.ends() == 0
+
+    assert [post.json["event"] for post in web.posts] == [12012]
+
+
 def test_a_pause_is_never_longer_than_a_quarter_of_an_hour(server: Server, config: Config) -> None:
     receiver = Receiver()
     receiver.refusals = [NotDelivered("it is down")] * 20

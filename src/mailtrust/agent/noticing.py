@@ -72,6 +72,14 @@ def _fill(config: Config, shelf: Texts, now: datetime) -> None:
     Outbox(config.server.store).fill(config, shelf, tuple(ways(config)), now)
 
 
+def tell_once(config: Config, shelf: Texts, now: datetime) -> None:
+    """For a single round: what is due is put into the outbox, and each way is tried.  Never raises."""
+    with suppress(StoreUnavailable):
+        _fill(config, shelf, now)
+        for way, deliver in ways(config).items():
+            deliver_waiting(config, way, deliver, now)
+
+
 async def _whenever_it_changes(site: Site, work: Callable[[datetime], datetime | None]) -> None:
     """
     Do *work*, in a thread, whenever the journal changed, and now and then; for ever.

@@ -24,6 +24,7 @@ from mailtrust.agent.site import Site
 from mailtrust.agent.supervision import kept_going, sentence
 from mailtrust.agent.wake import LOOK_AGAIN_AFTER, Wake
 from mailtrust.agent.writer import being_the_agent
+from mailtrust.config.log_kind import Kind
 from mailtrust.core.events.catalog import AGENT_PART_STOPPED
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.sighting import Act
@@ -68,7 +69,8 @@ def _parts(site: Site, wake: Wake, out: Out) -> Iterator[Part]:
     yield "the watch over the store", partial(wake.attend, site)
     for replica in dict.fromkeys((site.directory.home, site.directory.primary)):
         yield f"the watch over {replica.url}", partial(wake.watch, site, replica)
-    yield "what goes to the log", partial(keep_shipping, site, out)
+    if site.config.log.to is not Kind.NONE:
+        yield "what goes to the log", partial(keep_shipping, site, out)
     yield from noticing.parts(site, out.shelf)
     if site.config.agent.replicate:
         yield "replication", partial(_replicate, site)

@@ -20,6 +20,7 @@ from mailtrust import clock
 from mailtrust.agent.hands import hands
 from mailtrust.agent.journal import Entry, Journal
 from mailtrust.agent.loop import Round, Tending
+from mailtrust.agent.noticing import tell_once
 from mailtrust.agent.notify import Systemd
 from mailtrust.agent.outgoing import Out
 from mailtrust.agent.parts import fell, tend
@@ -97,6 +98,7 @@ async def once(read: Read, telling: Telling) -> tuple[bool, dict[ServerName, Rou
             well = well and found.could_look and not found.failed
             diary.tell()
             await asyncio.to_thread(ship_or_say_why, config, telling.out.shelf, clock.now())
+            await asyncio.to_thread(tell_once, config, telling.out.shelf, clock.now())
     return well, rounds
 
 
