@@ -56,7 +56,7 @@ def _summary(found: Imported, texts: Texts) -> str:
 def _file(file: ReadFile, texts: Texts) -> None:
     values = {"file": str(file.path), "events": _n(file.events), "known": _n(file.known)}
     if file.refused is not None:
-        _line("  ", texts.say(Said("imported.refused", {**values, "why": file.refused.message})), "bold red")
+        _line("  ", file.refused.message, "bold red")
         _line("    ", file.refused.hint)
         return
     _line("  ", texts.say(Said("imported.file", values)))
@@ -119,7 +119,10 @@ def _trouble(one: Trouble, texts: Texts) -> None:
 
 
 def _values(one: Trouble, texts: Texts) -> str:
-    return ", ".join(f"{parameter(texts.language, name)} {text}" for name, text in one.values.items())
+    named = [f"{parameter(texts.language, name)} {text}" for name, text in one.values.items()]
+    if one.ends is not None:
+        named.append(texts.say(Said("imported.ends", {"at": when(one.ends)})))
+    return ", ".join(named)
 
 
 def _repeated(span: Span, texts: Texts) -> str:

@@ -49,6 +49,17 @@ def test_two_troubles_are_two_lines_in_the_order_in_which_they_began() -> None:
     assert [one.known.number for one in log.timeline()] == [2018, 12014, 12014, 12012]
 
 
+def test_the_hours_that_are_left_say_when_it_ends() -> None:
+    def ends(hours: str, **more: object) -> datetime | None:
+        [log] = history(event(12017, "AA", hours, **more)).servers  # type: ignore[arg-type]
+        return log.timeline()[0].ends
+
+    assert ends("48", minute=15) == NOW + timedelta(hours=48, minutes=15)
+    assert ends("48", minute=None) is None
+    assert ends("99999999999999") is None
+    assert ends("soon") is None
+
+
 def test_servers_are_told_apart_whatever_their_case() -> None:
     names = ("mbx1.corp.example", "MBX1.CORP.example", "edge1", "")
     logs = history(*(event(12012, computer=name) for name in names)).servers

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from xml.etree import ElementTree as ET
 
 from mailtrust.core.eventlog.event import UNKNOWN_LEVEL, Value, WindowsEvent
@@ -44,7 +45,7 @@ def event_of(xml: str) -> WindowsEvent:
             case "System":
                 system = {_local(one.tag): one for one in part}
             case "EventData" | "UserData":
-                values += tuple(_values(part))
+                values += tuple(islice(_values(part), _MOST_VALUES))
             case "RenderingInfo":
                 message = next((_text(one) for one in part if _local(one.tag) == "Message"), "")
     return _event(system, values[:_MOST_VALUES], message)

@@ -123,7 +123,7 @@ def _library() -> Open:
     except ImportError as error:
         raise BadInput(
             "a binary event log (.evtx) needs the package evtx, which is not installed",
-            hint="pip install 'mailtrust[evtx]'; or save the log as XML in Event Viewer, which needs nothing",
+            hint="pip install evtx; or save the log as XML in Event Viewer, which needs nothing",
         ) from error
     reader: Open = evtx.PyEvtxParser
     return reader

@@ -68,8 +68,8 @@ def import_files(
     """
     named, each = tuple(servers), tuple(paths)
     history = History(since=since, servers=named)
-    read, seen, twice = [], set[int](), 0
-    for path in each:
+    read, seen, twice = [], dict[int, int](), 0
+    for index, path in enumerate(each):
         file = ReadFile(path)
         read.append(file)
         try:
@@ -80,12 +80,10 @@ def import_files(
                 file.events += 1
                 is_known = known(one.source, one.number) is not None
                 file.known += is_known
-                if is_known and len(each) > 1:
-                    # Of two exports of one log, an event has the same number and time in both.
-                    if (mark := _mark(one)) in seen:
-                        twice += 1
-                        continue
-                    seen.add(mark)
+                # Of two exports of one log, an event has the same number and time in both.
+                if is_known and len(each) > 1 and seen.setdefault(_mark(one), index) != index:
+                    twice += 1
+                    continue
                 history.add(one)
         except BadInput as error:
             file.refused = error
@@ -102,6 +100,6 @@ def _note(file: ReadFile, fault: Fault) -> None:
 
 
 def _mark(event: WindowsEvent) -> int:
-    if event.record is None:
-        return id(event) if event.at is None else hash((event.computer, event.at, event.number, event.values))
-    return hash((event.computer.lower(), event.channel, event.record, event.at, event.number))
+    """The same for the same event in two files; one without a number of its own is told by what it says."""
+    told = (event.record,) if event.record is not None else event.values
+    return hash((event.computer.lower(), event.channel, event.at, event.number, told))

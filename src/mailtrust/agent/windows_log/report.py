@@ -102,6 +102,7 @@ def _trouble(one: Trouble, texts: Texts) -> dict[str, Any]:
         "severity": one.severity.value,
         "title": title(one.known, texts),
         "parameters": one.values,
+        "ends_about": moment(one.ends) if one.ends else None,
         "together": one.together,
         "message": one.message or None,
     }

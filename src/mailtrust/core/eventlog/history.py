@@ -7,9 +7,10 @@ about, and however long the log is, this does not grow beyond what it is about.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailtrust.core.eventlog.event import WindowsEvent
 from mailtrust.core.eventlog.known import Known, is_exchange, known, severity_of
@@ -17,6 +18,7 @@ from mailtrust.core.model.event import Severity
 
 MOST_TROUBLES, MOST_KINDS = 200, 5000
 """Of one number on one server; of sources and numbers.  What is beyond is counted together."""
+_HOURS = re.compile(r"[0-9]{1,6}")
 _LONGEST_VALUE, _LONGEST_MESSAGE, _MOST_SOURCES = 512, 4096, 16
 
 
@@ -54,6 +56,14 @@ class Trouble:
     identifier: int | None = None
     together: bool = False
     """Many that are alike, counted together."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the certificate ends that the latest entry gave so many hours; None where it gave none."""
+        hours = self.values.get("hours", "")
+        if self.span.last is None or not _HOURS.fullmatch(hours):
+            return None
+        return self.span.last + timedelta(hours=int(hours))
 
 
 @dataclass(slots=True)
