@@ -19,5 +19,5 @@ lock() {
 
 # Everything first; what runs is then a part of it, so that tests and users meet the same versions.
 lock dev pyproject.toml --extra web --group build --group dev
-lock run pyproject.toml --extra web --group build --constraints requirements/dev.txt
+lock run pyproject.toml --extra web --extra evtx --group build --constraints requirements/dev.txt
 lock lock --group lock
