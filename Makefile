@@ -24,7 +24,7 @@ test: .venv/.ready-to-test ## everything that must hold: system packages if it m
 	@.venv/bin/python -m pytest tests/core -q -n 2 --dist loadgroup --no-header \
 	    --cov=mailtrust.core --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 	@echo "Testing everything"
-	@.venv/bin/python -m pytest -q -n 2 --dist loadgroup --no-header -m "not own_network"
+	@.venv/bin/python -m pytest -q -n 3 --dist loadgroup --no-header -m "not own_network"
 	@echo "Testing with domain controllers, in a network of its own"
 	@if tools/in_own_network.sh true; then \
 	    tools/in_own_network.sh .venv/bin/python -m pytest -q --no-header -m own_network; \
