@@ -15,7 +15,7 @@ help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
 
 run: .venv/.ready-to-run ## a mail organization on this machine, and how its trust breaks and mends
-	@.venv/bin/mailtrust lab --story 12012
+	@.venv/bin/mailtrust lab --story 12012 $(LAB)
 
 test: .venv/.ready-to-test ## everything that must hold: system packages if it may, check, all tests
 	@tools/system_packages.sh

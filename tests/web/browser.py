@@ -33,6 +33,8 @@ class Reader:
 
     browser: Browser
     complaints: list[str] = field(default_factory=list)
+    loses_its_server: bool = False
+    """Then that nobody answers is no fault of the page."""
     asked: list[str] = field(default_factory=list)
     """Every address that the browser asked for."""
 

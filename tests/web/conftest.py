@@ -49,4 +49,5 @@ def reader(browser: Browser) -> Iterator[Reader]:
     yield found
     for context in browser.contexts:
         context.close()
-    assert found.complaints == []
+    forgiven = "ERR_" if found.loses_its_server else "\0"
+    assert [one for one in found.complaints if forgiven not in one] == []

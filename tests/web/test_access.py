@@ -49,9 +49,9 @@ def test_nothing_can_be_changed(dashboard: Up, method: str) -> None:
 
 
 def test_whoever_asks_for_the_head_gets_it_alone(dashboard: Up) -> None:
-    answer = dashboard.ask("/", "HEAD")
-
-    assert (answer.status, answer.text) == (200, "")
+    for path in ("/", "/live", "/static/live.js"):
+        answer = dashboard.ask(path, "HEAD")
+        assert (answer.status, answer.text) == (200, "")
 
 
 @pytest.mark.parametrize(

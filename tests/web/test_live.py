@@ -11,7 +11,7 @@ from datetime import timedelta
 from mailtrust.core.checks import Verdict
 from mailtrust.errors import DirectoryUnavailable
 from mailtrust.web.live import Live
-from mailtrust.web.source import NOTHING_YET, failed, present
+from mailtrust.web.source import NOTHING_YET, aged, failed, present
 from tests.loopback import eventually
 from tests.make import HUB1, HUB2
 from tests.web.conftest import Show
@@ -66,6 +66,18 @@ def test_nobody_looked_is_unknown_and_so_is_what_was_known_after_a_look_that_fai
     assert healthy.verdict is Verdict.OK
     assert failed(healthy, "the cable is out").verdict is Verdict.UNKNOWN
     assert failed(present([a_corner(a_missing(HUB1))]), "the cable is out").verdict is Verdict.ERROR
+
+
+def test_what_is_old_is_not_well_and_the_next_look_is_another_page() -> None:
+    healthy = present([a_corner(a_healthy(HUB1))])
+    assert healthy.looked_at is not None
+    limit = timedelta(minutes=1)
+
+    assert aged(healthy, healthy.looked_at + limit, limit) is healthy
+    old = aged(healthy, healthy.looked_at + limit * 1.1, limit)
+    assert (old.verdict, old.corners) == (Verdict.UNKNOWN, healthy.corners)
+    assert old.version != healthy.version
+    assert aged(NOTHING_YET, healthy.looked_at, limit) is NOTHING_YET
 
 
 async def test_nobody_asks_and_nobody_looks() -> None:

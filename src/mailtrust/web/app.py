@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,10 +18,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from mailtrust import clock
 from mailtrust.web.asked import Asked, texts_for
 from mailtrust.web.live import Live
 from mailtrust.web.pages import NAVIGATION, PAGES, Page
 from mailtrust.web.security import Access, Guard
+from mailtrust.web.source import aged
 
 _STATIC = Path(__file__).parent / "static"
 _STALE_LOOKS = 4
@@ -41,13 +44,14 @@ def make_app(live: Live, access: Access, *, language: str = "en") -> ASGIApp:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
 
-    async def watch(_: Request) -> Response:
+    async def watch(request: Request) -> Response:
         if live.is_full:
             return PlainTextResponse("Too many pages are open.\n", 503, headers={"Retry-After": "30"})
-        # X-Accel-Buffering: nginx would hold the events back.
-        return StreamingResponse(
-            live.watch(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
+        # nginx would hold the events back.
+        headers = {"X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=headers)
+        return StreamingResponse(live.watch(), media_type="text/event-stream", headers=headers)
 
     async def told(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -84,4 +88,5 @@ async def _asked(request: Request, live: Live, language: str, *, present: bool =
     texts, said = texts_for(request, language)
     stale_after = max(int(live.every.total_seconds() * _STALE_LOOKS), _STALE_SECONDS)
     known = await live.ask() if present else live.present
+    known = aged(known, clock.now(), timedelta(seconds=stale_after))
     return Asked(request, texts, known, NAVIGATION, stale_after, said)

@@ -25,6 +25,7 @@ _WATCHED_FOR = timedelta(minutes=2)
 _FIRST_LOOK_WITHIN = timedelta(seconds=3)
 _HEARTBEAT = timedelta(seconds=15)
 """A proxy ends a connection on which nothing is said, often after a minute or half of it."""
+_MOST_UNTOLD = 3
 _RETRY_MILLISECONDS = 1000
 
 
@@ -91,6 +92,9 @@ class Live:
         except Exception as fault:  # noqa: BLE001  # the next look may do better; the page says what it was
             self._present = failed(self._present, told_fault("the dashboard met a fault", fault))
         for one in self._watchers:
+            if one.full():
+                # Whoever reads slowly wants the latest.
+                one.get_nowait()
             one.put_nowait(_Tidings(self._present))
         return self._present
 
@@ -105,7 +109,7 @@ class Live:
 
     async def watch(self) -> AsyncIterator[bytes]:
         """Server-sent events: what is known, then each look, until the reader goes or `close` is called."""
-        mine: asyncio.Queue[_Tidings | None] = asyncio.Queue()
+        mine: asyncio.Queue[_Tidings | None] = asyncio.Queue(_MOST_UNTOLD)
         self._watchers.add(mine)
         self._wanted.set()
         try:
@@ -126,6 +130,8 @@ class Live:
         """Let everybody who watches go."""
         self._is_closed = True
         for one in self._watchers:
+            if one.full():
+                one.get_nowait()
             one.put_nowait(None)
 
     def _is_watched(self) -> bool:

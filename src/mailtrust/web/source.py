@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailtrust import clock
@@ -100,6 +100,8 @@ class Present:
     """The same as long as nothing that a page shows is different, also after a restart."""
     trouble: str = ""
     """Why the last look failed, so that all this is of an earlier one; empty where it did not."""
+    is_old: bool = False
+    """Nobody has looked since for so long that it no longer counts as known."""
 
     @property
     def servers(self) -> tuple[ServerName, ...]:
@@ -143,9 +145,9 @@ class Present:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all; unknown where nobody looked, or the last look failed."""
+        """The worst of all; unknown where nobody looked, or not for long, or the last look failed."""
         found = {corner.seen.verdict for corner in self.corners.values()}
-        if not found or self.trouble:
+        if not found or self.trouble or self.is_old:
             found |= {Verdict.UNKNOWN}
         return next(one for one in _WORST_FIRST if one in found)
 
@@ -168,6 +170,14 @@ def present(looked: Iterable[Corner], trouble: str = "") -> Present:
 def failed(before: Present, why: str) -> Present:
     """What was known, after a look that failed."""
     return Present(before.looked_at, before.corners, _version(before.corners, why), why)
+
+
+def aged(known: Present, now: datetime, limit: timedelta) -> Present:
+    """The same; marked as old where it is older than that."""
+    if known.is_old or known.looked_at is None or now - known.looked_at <= limit:
+        return known
+    # Another version: the next look is another page, also where it finds the same.
+    return Present(known.looked_at, known.corners, f"{known.version}-old", known.trouble, is_old=True)
 
 
 def _version(corners: Mapping[ServerName, Corner], trouble: str) -> str:
