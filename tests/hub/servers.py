@@ -86,7 +86,8 @@ class Scripted:
                 return
 
     async def _wait(self, at: str) -> None:
-        await asyncio.sleep(self.delays.get(at, 0))
+        if at in self.delays:
+            await asyncio.sleep(self.delays[at])
 
     def _context(self) -> ssl.SSLContext:
         assert self.presenting is not None
