@@ -15,6 +15,7 @@ from tests.make import (
     DC2,
     DC3,
     HUB1,
+    HUB2,
     NOON,
     a_certificate,
     a_replica,
@@ -116,3 +117,15 @@ def test_the_allowance_is_the_directorys_own_where_it_knows() -> None:
     found = replicas(a_replica(DC1, LEAF), far)
 
     assert (found[DC1].allowed, found[DC2].allowed) == (LATENCY, timedelta(hours=3))
+
+
+def test_what_arrived_before_or_elsewhere_or_of_others_is_left_out() -> None:
+    looks = (a_replica(DC1, LEAF), a_replica(DC2, LEAF))
+    month = 40 * 24 * 60
+    others: dict[SeenAt, datetime] = {(HUB2, place, LEAF.fingerprint): NOON for place in (DC1, DC2)}
+
+    long_ago = replicas(*looks, first_seen=seen((DC1, month), (DC2, month - 12)))
+    elsewhere = replicas(*looks, first_seen=seen((DC3, 60)))
+    of_others = replicas(*looks, first_seen=others)
+
+    assert [one[DC2].arrivals for one in (long_ago, elsewhere, of_others)] == [()] * 3

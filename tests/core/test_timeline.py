@@ -114,3 +114,11 @@ def test_the_current_one_comes_first_and_other_servers_are_left_out() -> None:
 
 def test_a_journal_that_cannot_be_read_is_told() -> None:
     assert not time_line(a_view(a_store(), history=History(readable=False)), HUB1).remembers
+
+
+def test_since_when_the_store_has_it_is_no_moment_of_its_own() -> None:
+    """It is told by when it was made, or arrived."""
+    seen = {(HUB1, "/srv/hub1", OURS.fingerprint): NOON}
+    [life] = time_line(a_view(a_store(installed(OURS)), history=History(first_seen=seen)), HUB1).lives
+
+    assert {one.step for one in life.moments} == {Step.MADE, Step.EXPIRES}

@@ -227,3 +227,9 @@ def test_where_both_replicas_of_a_peer_are_unread_ours_are_told_instead() -> Non
     found = asked(view, waits(REFUSED))
 
     assert "unlooked.replica" in [said(one) for one in found.unseen]
+
+
+def test_every_owner_has_words_of_its_own() -> None:
+    said = {one.said(HUB2).phrase for one in Owner}
+
+    assert len(said) == len(Owner)
