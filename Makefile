@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
 GENERATED := make_config_docs make_command_docs make_event_docs
 
-.PHONY: help run test check bench lock docs clean
+.PHONY: help run test check bench lock docs site clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
@@ -49,6 +49,9 @@ bench: .venv/.ready-to-test ## what it costs, measured here beside what one woul
 
 docs: .venv/.ready-to-test ## the generated pages, written anew
 	@for pages in $(GENERATED); do .venv/bin/python -m tools.$$pages; done
+
+site: .venv/.ready-to-test ## the documentation as a site, in dist/site; nothing in it comes from elsewhere
+	@.venv/bin/python -m tools.make_site
 
 lock: .venv/bin/python ## requirements/*.txt, resolved anew
 	@$(PIP) install --require-hashes -r requirements/lock.txt
