@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
 GENERATED := make_config_docs make_command_docs make_event_docs
 
-.PHONY: help run test check bench lock docs site clean
+.PHONY: help run test check bench lock docs site deb clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
@@ -52,6 +52,9 @@ docs: .venv/.ready-to-test ## the generated pages, written anew
 
 site: .venv/.ready-to-test ## the documentation as a site, in dist/site; nothing in it comes from elsewhere
 	@.venv/bin/python -m tools.make_site
+
+deb: .venv/.ready-to-test ## a Debian package, in dist/, for this Python and this machine
+	@.venv/bin/python -m tools.make_deb
 
 lock: .venv/bin/python ## requirements/*.txt, resolved anew
 	@$(PIP) install --require-hashes -r requirements/lock.txt

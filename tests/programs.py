@@ -27,6 +27,7 @@ PACKAGES = {
     "adcli": "adcli",
     "certutil": "libnss3-tools",
     "chromium": "chromium",
+    "dpkg-deb": "dpkg",
     "dsconf": "python3-lib389",
     "faketime": "faketime",
     "gcc": "gcc",
@@ -59,6 +60,7 @@ PACKAGES = {
     "ss": "iproute2",
     "swaks": "swaks",
     "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
 }
 """Debian's package of each program, or file that one loads; tools/system_packages.sh installs them."""
 

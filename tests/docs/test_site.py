@@ -103,7 +103,7 @@ def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -
     assert [one for one in re.findall(r"url\(([^)]*)\)", styles) if "//" in one and "data:" not in one] == []
 
 
-@pytest.mark.parametrize("page", ["index", "how-it-works", "events/12012"])
+@pytest.mark.parametrize("page", ["index", "start", "how-it-works", "guides/emergency", "events/12012"])
 def test_a_page_that_is_translated_is_chinese_below_zh(site: Path, page: str) -> None:
     chinese = site / "zh" / f"{page}.html"
 
