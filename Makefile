@@ -7,7 +7,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
-GENERATED := make_config_docs make_command_docs make_event_docs
+GENERATED := make_config_docs make_command_docs make_event_docs make_json_docs
 
 .PHONY: help run test check bench lock docs site deb clean
 
