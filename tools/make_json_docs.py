@@ -1,4 +1,4 @@
-"""Writes docs/reference: a JSON Schema and a table of fields for what programs read; --check only compares."""
+"""Writes docs/reference: JSON Schemas, and tables of their fields, for programs; --check only compares."""
 
 from __future__ import annotations
 
