@@ -7,9 +7,10 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
-GENERATED := make_config_docs make_command_docs make_event_docs make_metrics_docs make_message_catalogs make_advice_docs
+GENERATED := make_config_docs make_command_docs make_event_docs make_metrics_docs make_message_catalogs \
+    make_advice_docs make_json_docs
 
-.PHONY: help run test check bench lock docs man clean
+.PHONY: help run test check bench lock docs man site deb clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
@@ -52,6 +53,12 @@ docs: .venv/.ready-to-test ## the generated pages, written anew
 
 man: .venv/.ready-to-test ## manual pages and the shells' completions, below man/
 	@.venv/bin/python -m tools.make_man man
+
+site: .venv/.ready-to-test ## the documentation as a site, in dist/site; nothing in it comes from elsewhere
+	@.venv/bin/python -m tools.make_site
+
+deb: .venv/.ready-to-test ## a Debian package, in dist/, for this Python and this machine
+	@.venv/bin/python -m tools.make_deb
 
 lock: .venv/bin/python ## requirements/*.txt, resolved anew
 	@$(PIP) install --require-hashes -r requirements/lock.txt

@@ -29,6 +29,7 @@ PACKAGES = {
     "adcli": "adcli",
     "certutil": "libnss3-tools",
     "chromium": "chromium",
+    "dpkg-deb": "dpkg",
     "dsconf": "python3-lib389",
     "faketime": "faketime",
     "fish": "fish",
@@ -65,6 +66,7 @@ PACKAGES = {
     "ss": "iproute2",
     "swaks": "swaks",
     "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
     "unshare": "util-linux",
     "zsh": "zsh",
 }

@@ -29,12 +29,12 @@ def _command(command: Any, path: str, heading: str) -> Iterator[str]:
     usage = " ".join((path, *command.collect_usage_pieces(context)))
     yield f"{heading} {path}\n"
     yield f"{_prose(command.help)}\n"
-    yield f"```\n{usage}\n```\n"
+    yield f"```text\n{usage}\n```\n"
     if parameters := _parameters(command, path):
         yield parameters
     if command.epilog:
         lead, _, example = command.epilog.partition(": ")
-        yield f"{lead}:\n\n```\n{example}\n```\n"
+        yield f"{lead}:\n\n```sh\n{example}\n```\n"
     for name, below in getattr(command, "commands", {}).items():
         yield from _command(below, f"{path} {name}", f"{heading}#")
 

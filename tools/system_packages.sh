@@ -41,6 +41,8 @@ krb5kdc:krb5-kdc:signing in by Kerberos
 kadmin.local:krb5-admin-server:signing in by Kerberos
 /usr/lib/*/sasl2/libgssapiv2.so:libsasl2-modules-gssapi-mit:signing in to OpenLDAP by Kerberos
 systemd-analyze:systemd:the units of the agent
+systemd-sysusers:systemd:the account of the Debian package
+dpkg-deb:dpkg:the Debian package
 faketime:faketime:the clocks that differ
 mandoc:mandoc:the manual pages
 zsh:zsh:the completions of zsh

@@ -1,6 +1,7 @@
 """Each story of the lab, as a stranger would play it: real servers, real TLS, real replicas that lag."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from mailtrust.lab.organization import DIRECTORIES
 from mailtrust.lab.stories import STORIES
 from tests.programs import needs
+from tools.make_recording import PICTURE
+from tools.make_recording import commands as recorded_commands
 
 # A minute each; several where other tests, and other people, are at work beside it.
 PATIENCE_SECONDS = 280
@@ -74,6 +77,10 @@ def test_every_cause_of_12012_is_followed_by_its_mending_and_a_clean_check() -> 
         assert "MAILTRUST CRITICAL" in explained
         assert "mailtrust --config" in mended
         assert mended.rsplit("MAILTRUST ", 1)[1].startswith("OK")
+    # What the picture in the README types is what the story types, however often it asks.
+    typed = re.findall(r"^\$ (mailtrust .*)$", scenes[0], re.MULTILINE)
+    recorded = recorded_commands(PICTURE.read_text("utf-8"))[1:]
+    assert set(recorded) == {re.sub(r"\b[0-9a-f]{12}\b", "CERTIFICATE", one) for one in typed}
 
 
 def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:
