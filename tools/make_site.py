@@ -53,6 +53,8 @@ def stage(docs: Path, staged: Path) -> None:
         if place.parts[:2] == ("events", "zh") and text is not None:
             place = Path("events") / f"{path.stem}.zh.md"
             text = text.replace("](../../", "](../")
+        elif TRANSLATED.search(path.name) and text is not None:
+            text = text.replace("](events/zh/", "](events/")
         target = staged / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if text is None:
@@ -62,11 +64,15 @@ def stage(docs: Path, staged: Path) -> None:
 
 
 def without_ways_out(text: str, place: Path) -> str:
-    """The page at *place* of docs/, where a link to a file outside of docs/ is its words alone."""
+    """
+    The page at *place* of docs/, where a link to a file outside of docs/ is its words alone.
+
+    So is one to the same page in another language: the site has a switch for that.
+    """
 
     def kept(link: re.Match[str]) -> str:
         up = len(list(_ups(link[3])))
-        return link[2] if up > len(place.parts) - 1 else link[0]
+        return link[2] if up > len(place.parts) - 1 or TRANSLATED.search(link[3]) else link[0]
 
     return LINK.sub(kept, text)
 

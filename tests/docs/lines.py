@@ -30,7 +30,7 @@ SHELLS = ("sh", "bash", "console", "shell")
 OTHER = (
     "toml", "yaml", "yml", "json", "python", "ini", "text", "markdown", "powershell", "sql", "ldif",
     "diff", "html", "css", "certmap", "slapd", "exim-main", "exim-acl", "exim-router",
-    "exim-transport", "promql",
+    "exim-transport", "nginx", "promql",
 )  # fmt: skip
 COMMENT = re.compile(r"\s{2,}(#|[a-zäöü(]).*$|\s+# .*$")
 
