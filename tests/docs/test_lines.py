@@ -44,8 +44,11 @@ PLACES: dict[str, Place] = {
     "docs/transports/postfix-helper.md": worlds.mail,
 }
 """Where a page's lines are typed; all others at a desk with a directory and another server."""
+ABOUT_POSTFIX = ("mailtrust postfix", "mailtrust adopt", "mailtrust analyze --instance")
 
 OTHERWISE = {
+    "mailtrust analyze --all --html advice.html": Otherwise(1, "12012"),
+    "mailtrust analyze --instance /etc/postfix-inner": Otherwise(1, "has no transport hub"),
     "mailtrust check": Otherwise(2, "nobody listens at the listener"),
     "mailtrust check --all": Otherwise(2, "hub1 was given a new certificate, or its keys were exposed"),
     "mailtrust check --all --timeout 5s": Otherwise(2, "hub1 was given a new certificate"),
@@ -60,6 +63,7 @@ OTHERWISE = {
     "mailtrust enforce mx2.example.org --dry-run": Otherwise(
         1, "no session with mx2.example.org was counted"
     ),
+    "mailtrust flow hub1 ann@hub3.example.test": Otherwise(1, "12184 FlowNoRoute"),
     "mailtrust flow --rehearse hub2.example.test --certificate 3f2a9c41": Otherwise(
         1, "nobody publishes the key"
     ),
@@ -75,9 +79,12 @@ OTHERWISE = {
 
 GOES_ON = {
     "mailtrust --config /etc/mailtrust/mailtrust.toml agent",
+    "mailtrust --config /etc/mailtrust/mailtrust.toml agent --web",
     "mailtrust --config hub1.toml hub",
     "mailtrust agent",
     "mailtrust agent --config-dir /etc/mailtrust/servers.d",
+    "mailtrust dashboard",
+    "mailtrust dashboard --listen 127.0.0.1:12012",
     "mailtrust directory replicate --lag 5s",
 }
 """Until it is told to end, which is no failure."""
@@ -85,12 +92,18 @@ GOES_ON = {
 ELSEWHERE = {
     "adcli join": "tests/docs/test_active_directory_page.py",
     "kinit auditor@CORP.EXAMPLE": "tests/docs/test_exchange_page.py",
+    "mailtrust analyze --exchange": "tests/cli/test_analyze_forest.py",
+    "mailtrust analyze --from": "tests/cli/test_analyze.py",
     "mailtrust audit collector": "tests/cli/test_audit.py",
     "mailtrust audit exchange": "tests/docs/test_exchange_page.py",
+    "mailtrust events catalog --install /usr/local": "tests/cli/test_events_catalog.py",
+    "mailtrust events import": "tests/cli/test_events_import.py",
+    "mailtrust events test-hook": "tests/cli/test_events_hook.py",
     "mailtrust exim compile --dry-run": "tests/cli/test_exim_compile.py",
     "mailtrust init --name hub1.corp.example": "tests/docs/test_active_directory_page.py",
     "mailtrust lab": "tests/lab/test_stories.py",
     "samba-tool ": "tests/docs/test_active_directory_page.py",
+    "unshare -Urm": "tests/cli/test_events_catalog.py",
     "tools/in_own_network.sh": "tests/test_own_network.py",
 }
 """How a line begins, and the test that runs it: it needs a domain, or a server that only that test has."""
@@ -100,7 +113,13 @@ WINDOWS = "is for Windows"
 NOT_HERE = {
     ".\\collect.ps1": WINDOWS,
     "Add-ADGroupMember ": WINDOWS,
+    "ForEach-Object ": WINDOWS,
+    "Get-WinEvent ": WINDOWS,
     "New-ADGroup ": WINDOWS,
+    "journalctl --update-catalog": HOST,
+    "journalctl -t ": "reads the journal of a host that systemd runs",
+    "journalctl MESSAGE_ID": "reads the journal of a host that systemd runs",
+    "openssl s_client": "goes on, at the reader's own relay",
     "sqlite3 ": "is SQLite's own program, which a mail server may not have",
     "C:\\mailtrust": WINDOWS,
     "PATH=": "is the reader's own shell",
@@ -131,7 +150,7 @@ def excused(line: Line) -> str | None:
 
 def place_of(line: Line) -> Place:
     """A line about Postfix needs one, on whichever page it stands."""
-    if line.text.startswith(("mailtrust postfix", "mailtrust adopt")):
+    if line.text.startswith(ABOUT_POSTFIX):
         return worlds.mail
     return PLACES.get(line.page, worlds.desk)
 

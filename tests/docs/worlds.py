@@ -147,6 +147,7 @@ def desk(folder: Path) -> Iterator[World]:
     (folder / "servers.d").mkdir()
     for name in ("hub1", "hub2"):
         port = free_port()
+        page = free_port()
         (folder / f"{name}.toml").write_text(
             f"""\
 [server]
@@ -162,6 +163,10 @@ replicas = {json.dumps(replicas)}
 [transport]
 kind = "hub"
 bind = ["127.0.0.1:{port}"]
+local_domains = ["{name}.example.test"]
+
+[web]
+listen = "127.0.0.1:{page}"
 """
         )
     for link in (folder / "mailtrust.toml", folder / "servers.d" / "hub1.toml"):
@@ -173,6 +178,10 @@ bind = ["127.0.0.1:{port}"]
             "/etc/mailtrust/mailtrust.toml": "hub1.toml",
             "/etc/mailtrust": str(folder),
             "/etc/exim4": str(folder),
+            "/etc/bash_completion.d": str(folder),
+            "/etc/prometheus/rules": str(folder),
+            "/var/lib/prometheus/node-exporter": str(folder),
+            "--listen 127.0.0.1:12012": f"--listen 127.0.0.1:{free_port()}",
             "/srv/": f"{folder}/",
             "root:Debian-exim": "root:root",
             "mailtrust init --name": f"mailtrust init --store {folder}/s --output {folder}/init.toml --name",
