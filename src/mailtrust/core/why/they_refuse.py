@@ -180,9 +180,11 @@ def _old_process(facts: Facts, leaf: Certificate) -> Conclusion:
     values = {"fingerprint": short(leaf.fingerprint), "current": current}
     gone = facts.ours.withdrawals.get(leaf.fingerprint)
     evidence = (facts.say("proof.withdrawn", at=when(gone), **values),) if gone and finding is None else ()
+    # A second hub beside the one that runs would not even come up: the port is taken.
+    restart = "act.restart-hub" if facts.one_process else "act.restart"
     return Conclusion(
         "ours-old-process", _THEY, Owner.HERE, facts.say("why.ours-old-process", **values),
-        facts.say("act.restart", **values), facts.restart or None, finding, (facts.here, leaf), evidence,
+        facts.say(restart, **values), facts.restart or None, finding, (facts.here, leaf), evidence,
         facts.say("else.withdrawn-never-returns", **values),
     )  # fmt: skip
 
