@@ -114,6 +114,8 @@ def _listening(listen: Endpoint, *, or_any_port: bool) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             made.bind((listen.host, port))
+            # Two may bind one port at the same moment, and only one of them may listen there.
+            made.listen()
         except OSError as error:
             made.close()
             if port == ports[-1]:
