@@ -14,9 +14,9 @@ from tests.rotation.story import PHASES
 
 pytestmark = [*postfix.MARKS, needs("slapd", "slapadd"), pytest.mark.xdist_group("rotation")]
 SECOND = timedelta(seconds=1)
-PACE = Pace(lag=30 * SECOND, snapshot_max_age=3 * SECOND, settle=4 * SECOND, latency=2 * SECOND)
-A_SECOND = 80
-AT_LEAST = 20_000
+PACE = Pace(lag=5 * SECOND, snapshot_max_age=3 * SECOND, settle=4 * SECOND, latency=2 * SECOND)
+A_SECOND = 100
+AT_LEAST = 10_000
 
 
 @pytest.mark.timeout(900)
