@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from mailtrust.agent.analysis_report import Analysis, analysis_of
 from mailtrust.cli.analyze_html import analysis_html
@@ -17,12 +17,9 @@ from mailtrust.texts import LANGUAGES, load
 from tests.core.advice.given import exchange
 from tests.forest import nine_servers
 from tests.make import NOON
-from tests.programs import needs, program
+from tests.programs import needs
+from tests.web.browser import chromium
 
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 LINE = Line("A101/hub1/", "A101", "hub1", "warning", "said")
 
 
@@ -42,10 +39,8 @@ def written(folder: Path, language: str) -> Path:
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A browser without a network, that says whatever it would load or complain of."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=QUIET)
+    with chromium() as browser:
         yield browser.new_page(offline=True)
-        browser.close()
 
 
 @needs("chromium")
@@ -71,6 +66,8 @@ def test_a_line_of_the_contents_leads_to_its_piece_by_keyboard(page: Page, tmp_p
 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    # The browser goes there in its own time.
+    page.wait_for_url("**#advice-1")
 
     assert page.url.endswith("#advice-1")
     first = analysis().advice[0]

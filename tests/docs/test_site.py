@@ -20,10 +20,6 @@ from tests.programs import needs
 from tools.make_site import names, stage, without_ways_out
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 pytestmark = pytest.mark.xdist_group("site")
 
 
@@ -150,12 +146,11 @@ def served(site: Path) -> Iterator[str]:
 @pytest.mark.parametrize("by", ["disk", "server"])
 def test_it_is_searched_in_both_languages(site: Path, served: str, by: str) -> None:
     """A browser says why it starts no worker and fetches no map of the site from a disk; nothing else."""
-    from playwright.sync_api import sync_playwright
+    from tests.web.browser import chromium
 
     root = served if by == "server" else site.as_uri()
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+    with chromium() as browser:
         page = browser.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -170,7 +165,6 @@ def test_it_is_searched_in_both_languages(site: Path, served: str, by: str) -> N
             page.keyboard.press("End")
             # It answers after each letter; wait for the answer to the whole word.
             page.locator(".md-search-result__item", has_text=re.compile(found)).first.wait_for()
-        browser.close()
 
     if by == "server":
         assert complaints == []

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from mailtrust.agent.analysis_report import Analysis, link_of, message_of, profiles_shown, rule_text, text_of
 from mailtrust.cli import analyze_words as words
-from mailtrust.cli.output import clean
+from mailtrust.cli.html import page, step
 from mailtrust.cli.render import LETTER, Typed
 from mailtrust.core.advice import BY_NUMBER, Advice
 from mailtrust.core.advice.compare import Compared
@@ -18,7 +14,6 @@ from mailtrust.core.model.event import Severity, when
 from mailtrust.texts import Texts
 
 _TEMPLATE = "analyze.html.j2"
-_LANGUAGES = {"en": "en", "zh": "zh-Hans"}
 _LABELS = (
     "advice-title", "advice-made", "advice-profile", "advice-whom", "advice-why", "advice-fix", "advice-link",
     "advice-rules", "advice-judged", "advice-contents", "advice-rule", "advice-what", "server", "severity",
@@ -31,19 +26,11 @@ _MOST_SERVERS = 20
 
 def analysis_html(seen: Analysis, texts: Texts, compared: Compared | None, typed: Typed) -> str:
     """The whole page, for a file."""
-    # Whatever was read anywhere is escaped, and loses what would turn the text around or hide in it.
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=_plain,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     told = [_advice(number, one, texts, typed) for number, one in enumerate(seen.advice, 1)]
-    return environment.get_template(_TEMPLATE).render(
-        language=_LANGUAGES[texts.language],
-        label={code: texts.label(code) for code in _LABELS},
+    return page(
+        _TEMPLATE,
+        _LABELS,
+        texts,
         verdict=seen.verdict.value,
         summary=words.verdict(seen, texts),
         made=when(seen.facts.now),
@@ -88,14 +75,8 @@ def _advice(number: int, one: Advice, texts: Texts, typed: Typed) -> dict[str, A
         if not one.steps
         else [],
         "steps": [
-            {
-                "said": texts.say(step.said),
-                "where": where,
-                "commands": step.commands,
-                "asks": texts.say(step.asks) if step.asks else "",
-                "risks": [texts.say(risk) for risk in step.risks],
-            }
-            for step, where in zip(one.steps, words.shells(one.steps, texts), strict=True)
+            step(one_step, where, texts)
+            for one_step, where in zip(one.steps, words.shells(one.steps, texts), strict=True)
         ],
         "until": when(one.until) if one.until else "",
         "link": link_of(one.number, texts),
@@ -116,8 +97,3 @@ def _since(compared: Compared | None, texts: Texts) -> dict[str, Any] | None:
         return None
     title, lines = words.since(compared, texts)
     return {"title": title, "lines": lines}
-
-
-def _plain(value: object) -> object:
-    # What is markup is the template's own, put together of what was cleaned before.
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mailtrust.cli.output import emit, say, width
-from mailtrust.cli.prose import wide, wrapped
+from mailtrust.cli.output import emit, fitted, say
+from mailtrust.cli.prose import wide
 from mailtrust.cli.render import LETTER, STYLE
 from mailtrust.core.advice import BY_NUMBER, Profile
 from mailtrust.core.advice.events import profiles_of
@@ -62,5 +62,4 @@ def show_rules(numbers: Iterable[int], texts: Texts, *, whole: bool, json_output
 
 def _field(label: str, value: str) -> str:
     lead = f"  {label}{' ' * max(0, _LEAD - 4 - wide(label))}  "
-    columns = width()
-    return lead + value if columns is None else wrapped(value, columns, lead, " " * _LEAD)
+    return fitted(lead, value, " " * _LEAD)

@@ -8,8 +8,7 @@ from typing import Any
 
 from mailtrust.agent.report import moment
 from mailtrust.cli.analyze_aim import Exchange
-from mailtrust.cli.output import emit, say, width
-from mailtrust.cli.prose import wrapped
+from mailtrust.cli.output import emit, fitted, say
 from mailtrust.config import Config
 from mailtrust.core.advice.facts import Facts
 from mailtrust.core.exchange.choice import Choice, Purpose, choices
@@ -64,16 +63,13 @@ def _ours(config: Config | None, name: str, servers: tuple[str, ...]) -> tuple[C
 
 
 def _show(found: Iterable[Choice], texts: Texts) -> None:
-    columns = width()
     for number, one in enumerate(found):
         if number:
             say()
         about = " - ".join(filter(None, (one.connector, texts.label(_PURPOSES[one.purpose]), one.name)))
         say(f"{one.server}: {about}", "bold")
         for step, said in enumerate(one.steps, 1):
-            lead = f"  {step:>2}. "
-            text = texts.say(said)
-            say(lead + text if columns is None else wrapped(text, columns, lead, "      "))
+            say(fitted(f"  {step:>2}. ", texts.say(said), "      "))
         say(f"  {texts.label('chosen')}: {_chosen(one, texts)}", "bold")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
 from rich.table import Table
@@ -10,16 +9,17 @@ from rich.text import Text
 
 from mailtrust.agent.last_run import Changes
 from mailtrust.cli import audit_words as words
-from mailtrust.cli.output import clean, say, show, width
-from mailtrust.cli.prose import wide, wrapped
+from mailtrust.cli.fields import LEAD, commands, field, lines, section, step
+from mailtrust.cli.output import clean, say, show
+from mailtrust.cli.prose import wide
 from mailtrust.cli.render import STYLE, VERDICT_STYLE
-from mailtrust.core.exchange.judgement import Audit, Judgement, Step
+from mailtrust.core.exchange.judgement import Audit, Judgement
 from mailtrust.core.model.event import Said, when
 from mailtrust.texts import Texts
 
 _STYLES = {"●": "green", "○": "yellow", "·": "yellow", "!": "bold red", "?": "magenta", "≠": "bold red"}
 _MOST_SERVER, _MOST_SITE = 15, 8
-_LEAD = 8
+_MARGIN = LEAD + 3
 
 
 def show_page(audit: Audit, texts: Texts, changes: Changes | None) -> None:
@@ -32,16 +32,16 @@ def show_page(audit: Audit, texts: Texts, changes: Changes | None) -> None:
     if audit.grid:
         say()
         show(_grid(audit, texts))
-        _lines(words.legend(audit, texts), style="dim")
+        lines(words.legend(audit, texts), style="dim")
     for one in words.loud(audit):
         say()
         _judgement(one, audit, texts)
-    _section(texts.label("for-information"), (_in_a_line(one, texts) for one in words.quiet(audit)))
+    section(texts.label("for-information"), (_in_a_line(one, texts) for one in words.quiet(audit)))
     _endings(audit, texts)
     _unseen(audit, texts)
     if changes is not None:
         said = texts.say(Said("page.since", {"at": when(changes.since)}))
-        _section(said, tuple(words.since(changes, texts)) or (texts.say(Said("page.nothing-new")),))
+        section(said, tuple(words.since(changes, texts)) or (texts.say(Said("page.nothing-new")),))
 
 
 def _grid(audit: Audit, texts: Texts) -> Table:
@@ -67,26 +67,18 @@ def _coloured(text: str) -> Text:
 def _judgement(one: Judgement, audit: Audit, texts: Texts) -> None:
     finding = one.finding
     say(words.title(one, texts), STYLE[one.worst])
-    _field("", [texts.say(one.said)])
+    field("", [texts.say(one.said)])
     if one.cause:
-        _field(texts.label("cause"), [": ".join(filter(None, (finding.cause, texts.say(one.cause))))])
-    _field(texts.label("mail"), (words.route(route, texts) for route in one.routes))
-    _field(texts.label("proof"), map(texts.say, finding.evidence))
-    _field(texts.label("not"), (f"{out.cause}: {texts.say(out.why)}" for out in finding.ruled_out))
-    _field(texts.label("explains"), words.hence(one, audit.explained))
-    _field(texts.label("since"), [when(finding.since)] if finding.since else [])
-    for number, (step, where) in enumerate(zip(one.steps, words.shells(one.steps, texts), strict=True), 1):
-        _step(number, step, where, texts)
-
-
-def _step(number: int, step: Step, where: str, texts: Texts) -> None:
-    lead = texts.label("do") if number == 1 else ""
-    _field(lead, [f"{number}. {texts.say(step.said)}{f' [{where}]' if where else ''}"])
-    for command in step.commands:
-        # Never wrapped, and nothing before it but blanks: it is copied as it stands.
-        say(f"{' ' * (_LEAD + 3)}{command}", "bold")
-    _field(f"  {texts.label('asks')}", [texts.say(step.asks)] if step.asks else [])
-    _field(f"  {texts.label('breaks')}", map(texts.say, step.risks))
+        field(texts.label("cause"), [": ".join(filter(None, (finding.cause, texts.say(one.cause))))])
+    field(texts.label("mail"), (words.route(route, texts) for route in one.routes))
+    field(texts.label("proof"), map(texts.say, finding.evidence))
+    field(texts.label("not"), (f"{out.cause}: {texts.say(out.why)}" for out in finding.ruled_out))
+    field(texts.label("explains"), words.hence(one, audit.explained))
+    field(texts.label("since"), [when(finding.since)] if finding.since else [])
+    for number, (one_step, where) in enumerate(
+        zip(one.steps, words.shells(one.steps, texts), strict=True), 1
+    ):
+        step(number, one_step, where, texts.label("do"), texts, _MARGIN)
 
 
 def _in_a_line(one: Judgement, texts: Texts) -> str:
@@ -94,41 +86,15 @@ def _in_a_line(one: Judgement, texts: Texts) -> str:
 
 
 def _endings(audit: Audit, texts: Texts) -> None:
-    lines = [", ".join(words.ending(one, audit, texts)) for one in audit.endings]
-    _section(texts.label("next-90-days"), lines or (texts.say(Said("page.nothing-ends")),))
-    if lines:
-        _lines([texts.say(Said("page.before-update"))])
+    ends = [", ".join(words.ending(one, audit, texts)) for one in audit.endings]
+    section(texts.label("next-90-days"), ends or (texts.say(Said("page.nothing-ends")),))
+    if ends:
+        lines([texts.say(Said("page.before-update"))])
 
 
 def _unseen(audit: Audit, texts: Texts) -> None:
     say()
     say(texts.label("not-looked-at"), "bold")
     for one in audit.unseen:
-        _lines([texts.say(one.said)])
-        for command in one.commands:
-            say(f"{' ' * (_LEAD + 3)}{command}")
-
-
-def _section(title: str, lines: Iterable[str]) -> None:
-    found = tuple(lines)
-    if found:
-        say()
-        say(title, "bold")
-        _lines(found)
-
-
-def _lines(lines: Sequence[str], style: str = "") -> None:
-    for line in lines:
-        say(_wrapped("  ", line, "    "), style)
-
-
-def _field(label: str, values: Iterable[str]) -> None:
-    lead = f"  {label}{' ' * (_LEAD - 2 - wide(label))}  "
-    for value in values:
-        say(_wrapped(lead, value, " " * (_LEAD + 2)))
-        lead = " " * (_LEAD + 2)
-
-
-def _wrapped(lead: str, text: str, rest: str) -> str:
-    columns = width()
-    return lead + text if columns is None else wrapped(text, columns, lead, rest)
+        lines([texts.say(one.said)])
+        commands(one.commands, _MARGIN, "")

@@ -13,9 +13,8 @@ from mailtrust.agent.report import moment
 from mailtrust.cli import events_catalog, events_export, events_hook, events_import
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.moments import moment_past
-from mailtrust.cli.output import emit, emit_line, say, width
+from mailtrust.cli.output import emit, emit_line, fitted, say
 from mailtrust.cli.program import application
-from mailtrust.cli.prose import wrapped
 from mailtrust.cli.render import LETTER, STYLE, brief
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import server_name
@@ -95,9 +94,8 @@ def write_entries(found: Iterable[Entry], shelf: Texts, *, json_output: bool, be
         lead = f"{before}{when(entry.at)}  {entry.kind.value:<{_KIND}}  "
         again = f" (and {entry.suppressed} times more before)" if entry.suppressed else ""
         text = f"{_what(entry, shelf)}{again}"
-        columns = width()
         say(
-            lead + text if columns is None else wrapped(text, columns, lead, " " * len(lead)),
+            fitted(lead, text, " " * len(lead)),
             "green" if entry.kind is EntryKind.CLOSED else STYLE[entry.severity] if entry.severity else "",
         )
 

@@ -6,8 +6,7 @@ from collections import Counter
 
 from mailtrust.agent.windows_log.importing import Imported, ReadFile
 from mailtrust.agent.windows_log.report import explanation, logged_kinds, title
-from mailtrust.cli.output import say, width
-from mailtrust.cli.prose import wrapped
+from mailtrust.cli.output import fitted, say
 from mailtrust.cli.render import LETTER, STYLE
 from mailtrust.core.eventlog.event import Fault
 from mailtrust.core.eventlog.history import ServerLog, Span, Trouble, Unknown
@@ -182,8 +181,5 @@ def _n(number: int) -> str:
 
 
 def _line(lead: str, text: str, style: str = "", rest: str | None = None) -> None:
-    if not text:
-        return
-    columns = width()
-    after = lead if rest is None else rest
-    say(lead + text if columns is None else wrapped(text, columns, lead, after), style)
+    if text:
+        say(fitted(lead, text, lead if rest is None else rest), style)

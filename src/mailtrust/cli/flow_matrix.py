@@ -8,8 +8,8 @@ from rich.text import Text
 
 from mailtrust.agent.reach import Reach
 from mailtrust.cli.flow_screen import show_trouble
-from mailtrust.cli.output import say, show, width
-from mailtrust.cli.prose import wide, wrapped
+from mailtrust.cli.output import fitted, say, show
+from mailtrust.cli.prose import wide
 from mailtrust.core.flow import How, Verdict
 from mailtrust.core.flow.matrix import Cell, Matrix
 from mailtrust.core.flow.words import LABELS
@@ -106,5 +106,4 @@ def short_names(table: Matrix) -> Mapping[ServerName, str]:
 
 
 def _prose(text: str, style: str) -> None:
-    columns = width()
-    say(text if columns is None else wrapped(text, columns), style)
+    say(fitted("", text, ""), style)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from rich.text import Text
 
 from mailtrust.agent.flow import Flow
-from mailtrust.cli.output import say, show, width
+from mailtrust.cli.output import fitted, say, show, width
 from mailtrust.cli.prose import wide, wrapped
 from mailtrust.core.events.catalog import FLOW_STAGE_SLOW
 from mailtrust.core.flow import Hop, How, Line, State, Trouble, Verdict
@@ -16,7 +16,6 @@ from mailtrust.core.flow.hop import said_time
 from mailtrust.core.flow.judge import took_together
 from mailtrust.core.flow.words import CONCLUDED, LABELS, SEEN
 from mailtrust.core.model.event import Said, when
-from mailtrust.core.why import Owner
 from mailtrust.texts import Texts
 
 _COLUMNS = 80
@@ -136,7 +135,7 @@ def show_trouble(one: Trouble, peer: str, shelf: Texts, typed: Typed, *, is_erro
     for said in one.evidence:
         _field(label, shelf.say(said))
         label = ""
-    owner = shelf.say(Said(_OWNERS[one.owner], {"peer": peer}))
+    owner = shelf.say(one.owner.said(peer))
     _field(shelf.label("do"), f"[{owner}] {shelf.say(one.act)}")
     if one.command:
         ours = one.command.startswith("mailtrust ") and not one.there
@@ -146,13 +145,6 @@ def show_trouble(one: Trouble, peer: str, shelf: Texts, typed: Typed, *, is_erro
     say(f"{' ' * _LABEL_COLUMNS}{typed(f'mailtrust explain {one.event.code}')}", "dim")
 
 
-_OWNERS = {
-    Owner.HERE: "owner.here", Owner.PEER: "owner.peer", Owner.DIRECTORY: "owner.directory",
-    Owner.NETWORK: "owner.network", Owner.NOBODY: "owner.nobody",
-}  # fmt: skip
-
-
 def _field(label: str, text: str) -> None:
     lead = f"  {label}{' ' * (_LABEL_COLUMNS - 2 - wide(label))}"
-    columns = width()
-    say(lead + text if columns is None else wrapped(text, columns, lead, " " * _LABEL_COLUMNS))
+    say(fitted(lead, text, " " * _LABEL_COLUMNS))

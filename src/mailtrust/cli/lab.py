@@ -21,9 +21,8 @@ from mailtrust.agent.report import copies, finding_report
 from mailtrust.cli.frame import JsonOption, given, texts
 from mailtrust.cli.grid import LEGEND, grid
 from mailtrust.cli.lab_dashboard import dashboard_beside
-from mailtrust.cli.output import emit, emit_line, is_terminal, say, screen, width
+from mailtrust.cli.output import emit, emit_line, fitted, is_terminal, say, screen, width
 from mailtrust.cli.program import application
-from mailtrust.cli.prose import wrapped
 from mailtrust.cli.render import brief
 from mailtrust.config import duration
 from mailtrust.errors import BadInput
@@ -288,8 +287,7 @@ def _introduce(organization: Organization) -> None:
 
 
 def _prose(text: str, rest: str = "") -> str:
-    columns = width()
-    return text if columns is None else wrapped(text, columns, rest=rest)
+    return fitted("", text, rest)
 
 
 def _typed() -> str:

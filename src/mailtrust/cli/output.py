@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mailtrust.cli.prose import wrapped
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -114,6 +116,12 @@ def width() -> int | None:
     if is_terminal() or os.environ.get("COLUMNS", "").isdigit():
         return max(shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns, _NARROWEST)
     return None
+
+
+def fitted(lead: str, text: str, rest: str) -> str:
+    """*text* behind its lead, in lines of the terminal where there is one."""
+    columns = width()
+    return lead + text if columns is None else wrapped(text, columns, lead, rest)
 
 
 def screen() -> Console:

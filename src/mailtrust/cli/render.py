@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mailtrust.cli.output import say, width
-from mailtrust.cli.prose import wide, wrapped
+from mailtrust.cli.output import fitted, say
+from mailtrust.cli.prose import wide
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
 from mailtrust.directory.place_name import place_name as place_name
@@ -122,14 +122,9 @@ def brief(finding: Finding) -> str:
 def _field(label: str, values: Iterable[str]) -> None:
     lead = _label(label)
     for value in values:
-        say(_wrapped(lead, value))
+        say(fitted(lead, value, _label("")))
         lead = _label("")
 
 
 def _label(text: str) -> str:
     return f"  {text}{' ' * (6 - wide(text))}  "
-
-
-def _wrapped(lead: str, text: str) -> str:
-    columns = width()
-    return lead + text if columns is None else wrapped(text, columns, lead, _label(""))

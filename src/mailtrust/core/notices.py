@@ -16,8 +16,6 @@ from enum import StrEnum
 
 from mailtrust.core.model.event import Severity
 
-_RANK = {Severity.INFORMATION: 0, Severity.WARNING: 1, Severity.ERROR: 2}
-
 
 class Turn(StrEnum):
     """What somebody is told."""
@@ -45,7 +43,7 @@ def due(
     mildest: Severity = Severity.WARNING,
 ) -> Iterator[tuple[str, Turn]]:
     """The incidents to tell of now: *held* are those that are open, and how bad each is."""
-    worth = {key: severity for key, severity in held.items() if _RANK[severity] >= _RANK[mildest]}
+    worth = {key: severity for key, severity in held.items() if severity.rank <= mildest.rank}
     for key, severity in worth.items():
         before = told.get(key)
         if before is None:
@@ -54,7 +52,7 @@ def due(
             continue
         elif not before.is_open:
             yield key, Turn.OPENED
-        elif _RANK[severity] > _RANK[before.severity]:
+        elif severity.rank < before.severity.rank:
             yield key, Turn.WORSE
     for key, before in told.items():
         # What became too mild to be told of is over as far as anybody was told.

@@ -8,7 +8,6 @@ and the account of [notify], and the authorities of the system.
 from __future__ import annotations
 
 import smtplib
-import ssl
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from mailtrust.config.outgoing import Mail
 from mailtrust.core.model.server import ServerName
 from mailtrust.errors import NotDelivered
 from mailtrust.notices.deadline import cut_after
+from mailtrust.notices.faults import believing, why
 from mailtrust.notices.notice import Notice, secret
 
 
@@ -31,7 +31,7 @@ def send(mail: Mail, server: ServerName, notices: Sequence[Notice], now: datetim
     try:
         with _session(mail, server, timeout) as session, cut_after(timeout, lambda: session.sock):
             if mail.tls == "starttls":
-                session.starttls(context=_context(mail))
+                session.starttls(context=believing(mail.ca_file))
             if mail.user and mail.password_file is not None:
                 session.login(mail.user, secret(mail.password_file))
             refused = session.send_message(message)
@@ -47,7 +47,7 @@ def send(mail: Mail, server: ServerName, notices: Sequence[Notice], now: datetim
         lacks = "a way to sign in" if mail.tls != "starttls" else "STARTTLS, or a way to sign in"
         raise NotDelivered(f"{at} does not offer {lacks}") from error
     except (OSError, smtplib.SMTPException) as error:
-        raise NotDelivered(f"{at} did not take the mail: {_why(error)}") from error
+        raise NotDelivered(f"{at} did not take the mail: {why(error)}") from error
     if refused:
         names = ", ".join(sorted(refused))
         raise NotDelivered(f"{at} took the mail, and refused it for {names}", is_final=True)
@@ -99,26 +99,7 @@ class _TlsSession(smtplib.SMTP_SSL, _Session):
 def _session(mail: Mail, server: ServerName, timeout: timedelta) -> _Session:
     host, port, seconds = mail.smarthost.host, mail.smarthost.port, timeout.total_seconds()
     if mail.tls == "tls":
-        return _TlsSession(host, port, local_hostname=server, timeout=seconds, context=_context(mail))
+        return _TlsSession(
+            host, port, local_hostname=server, timeout=seconds, context=believing(mail.ca_file)
+        )
     return _Session(host, port, local_hostname=server, timeout=seconds)
-
-
-def _context(mail: Mail) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=mail.ca_file)
-    except OSError as error:
-        raise NotDelivered(f"the file {mail.ca_file} cannot be read") from error
-
-
-def _why(error: Exception) -> str:
-    match error:
-        case TimeoutError():
-            return "the time was over"
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is not believed ({error.verify_message})"
-        case OSError() if error.strerror:
-            return error.strerror.lower()
-        case smtplib.SMTPServerDisconnected():
-            return "it hung up, or the time was over"
-        case _:
-            return type(error).__name__

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
-import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -15,6 +14,7 @@ import mailtrust
 from mailtrust.config.outgoing import Webhook
 from mailtrust.errors import NotDelivered
 from mailtrust.notices.deadline import cut_after
+from mailtrust.notices.faults import believing, why
 from mailtrust.notices.notice import Notice, secret
 
 SIGNATURE, NUMBER = "X-Mailtrust-Signature", "X-Mailtrust-Notice"
@@ -35,7 +35,7 @@ def post(webhook: Webhook, notice: Notice, timeout: timedelta) -> str:
                 with connection.getresponse() as answer:
                     status = answer.status
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise NotDelivered(f"{parts.hostname} did not answer: {_why(error)}") from error
+            raise NotDelivered(f"{parts.hostname} did not answer: {why(error)}") from error
     if 200 <= status < 300:
         return f"{parts.hostname} answered {status}"
     is_final = 300 <= status < 500 and status not in _MAY_PASS
@@ -60,22 +60,5 @@ def _connection(parts: SplitResult, webhook: Webhook, timeout: timedelta) -> htt
     host, seconds = parts.hostname or "", timeout.total_seconds()
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, parts.port or 80, timeout=seconds)
-    try:
-        context = ssl.create_default_context(cafile=webhook.ca_file)
-    except OSError as error:
-        raise NotDelivered(f"the file {webhook.ca_file} cannot be read") from error
+    context = believing(webhook.ca_file)
     return http.client.HTTPSConnection(host, parts.port or 443, timeout=seconds, context=context)
-
-
-def _why(error: Exception) -> str:
-    match error:
-        case TimeoutError():
-            return "the time was over"
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is not believed ({error.verify_message})"
-        case OSError() if error.strerror:
-            return error.strerror.lower()
-        case http.client.RemoteDisconnected():
-            return "it hung up, or the time was over"
-        case _:
-            return type(error).__name__

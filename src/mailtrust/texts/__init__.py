@@ -19,9 +19,11 @@ from mailtrust.core.model.event import Finding, Said
 from mailtrust.errors import BadInput, TextMissing
 from mailtrust.texts.page import event_text
 
-__all__ = ["LANGUAGES", "AdviceText", "EventText", "Texts", "language", "load"]
+__all__ = ["LANGUAGES", "TAGS", "AdviceText", "EventText", "Texts", "language", "load"]
 
-LANGUAGES = ("en", "zh")
+TAGS = {"en": "en", "zh": "zh-Hans"}
+"""Each language, as a page in it calls it (BCP 47)."""
+LANGUAGES = tuple(TAGS)
 _FALLBACK = "en"
 _HERE = Path(__file__).parent
 

@@ -19,11 +19,10 @@ from mailtrust.agent.report import moment
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Said, said_duration, when
 from mailtrust.directory.place_name import place_name
-from mailtrust.texts import LANGUAGES, Texts, load
+from mailtrust.texts import LANGUAGES, TAGS, Texts, load
 from mailtrust.web.source import NOTHING_YET, Present
 
 _HERE = Path(__file__).parent
-_TAGS = {"en": "en", "zh": "zh-Hans"}
 _CODE = re.compile(r"`([^`]+)`")
 _OWN_NAMES = {"en": "English", "zh": "中文"}
 
@@ -53,8 +52,8 @@ class Asked:
         page = _environment().get_template(template).render(
             asked=self,
             present=present,
-            language=_TAGS[texts.language],
-            languages=[(one, _TAGS[one], _OWN_NAMES[one], self._in(one)) for one in LANGUAGES],
+            language=TAGS[texts.language],
+            languages=[(one, TAGS[one], _OWN_NAMES[one], self._in(one)) for one in LANGUAGES],
             here=self.request.url.path,
             navigation=self.navigation,
             label=texts.label,
@@ -63,7 +62,7 @@ class Asked:
             stale_after=self.stale_after_seconds,
             **values,
         )  # fmt: skip
-        headers = {"Content-Language": _TAGS[texts.language], "Vary": "Accept-Language"}
+        headers = {"Content-Language": TAGS[texts.language], "Vary": "Accept-Language"}
         return HTMLResponse(page, status, headers=headers)
 
     def _in(self, language: str) -> str:

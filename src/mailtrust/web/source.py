@@ -23,14 +23,13 @@ from mailtrust.agent.metrics import local
 from mailtrust.agent.site import Site
 from mailtrust.core.checks import Verdict
 from mailtrust.core.metrics.facts import Local
-from mailtrust.core.model.event import Finding, Severity
+from mailtrust.core.model.event import Finding
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import View
 from mailtrust.core.punctuality import Arrival
 from mailtrust.web.watch import Watch
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
-_SEVERITIES = tuple(Severity)
 
 Typed = Callable[[str], str]
 """Turns an action of a finding into the command as it has to be typed on that server."""
@@ -125,7 +124,7 @@ class Present:
             for one in corner.seen.diagnosis.findings
             if one.server == name
         ]
-        return tuple(sorted(found, key=lambda one: _SEVERITIES.index(one.severity)))
+        return tuple(sorted(found, key=lambda one: one.severity.rank))
 
     @property
     def arrivals(self) -> tuple[Arrival, ...]:

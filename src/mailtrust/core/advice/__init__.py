@@ -23,7 +23,6 @@ from mailtrust.core.advice.events import asked_events, told_events
 from mailtrust.core.advice.facts import Facts
 from mailtrust.core.advice.value import Advice, Area, Need, Profile, Remedy, Rule, Told, Where
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Severity
 
 __all__ = [
     "BY_NUMBER", "RULES", "Advice", "Area", "Facts", "Judged", "Need", "Profile", "Remedy", "Rule", "Told",
@@ -41,8 +40,6 @@ RULES: tuple[Rule, ...] = (
 )
 BY_NUMBER = {rule.number: rule for rule in RULES}
 
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2}
-
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -58,7 +55,7 @@ def advise(facts: Facts, profile: Profile = Profile.DEFAULT, only: Collection[in
     rules = [one for one in RULES if facts.has(one.need) and _wanted(one, profile, only)]
     events = told_events(facts, Profile.STRICT if only else profile)
     found = [*(one for one in events if not only or one.number in only), *_ruled(facts, rules)]
-    found.sort(key=lambda one: (_ORDER[one.severity], one.number, one.server, one.place))
+    found.sort(key=lambda one: (one.severity.rank, one.number, one.server, one.place))
     sought = asked_events(facts, Profile.STRICT if only else profile)
     numbers = (*(one.number for one in rules), *(code for code in sought if not only or code in only))
     return Judged(tuple(found), numbers)

@@ -160,7 +160,7 @@ def diagnose(
         consequences = {id(one.finding): one for one in _silence(found, case)}
         silenced += consequences.values()
         findings += (finding for finding in found if id(finding) not in consequences)
-    findings.sort(key=lambda finding: _ORDER[finding.severity])
+    findings.sort(key=lambda finding: finding.severity.rank)
     return Diagnosis(tuple(findings), tuple(silenced))
 
 
@@ -191,9 +191,6 @@ def verdict(diagnosis: Diagnosis, view: View, scope: Collection[ServerName]) -> 
     if any(_is_blind(view, server) for server in scope):
         return Verdict.UNKNOWN
     return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK
-
-
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2}
 
 
 def _is_blind(view: View, server: ServerName) -> bool:

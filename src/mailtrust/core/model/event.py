@@ -25,6 +25,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     INFORMATION = "information"
 
+    @property
+    def rank(self) -> int:
+        """0 for the worst: what is told first."""
+        return tuple(Severity).index(self)
+
 
 class Category(StrEnum):
     """The part that speaks, as Exchange groups its events."""

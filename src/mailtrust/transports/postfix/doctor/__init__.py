@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Diagnosis, Event, Finding, Said, Severity, Silenced
+from mailtrust.core.model.event import Diagnosis, Event, Finding, Said, Silenced
 from mailtrust.transports.postfix.doctor import files, receiving, sending
 from mailtrust.transports.postfix.doctor.seen import Seen
 
@@ -46,7 +46,6 @@ PRECEDENCE: tuple[tuple[Event, Event], ...] = (
 """The first of each pair silences the second at the same place."""
 
 _MOST_EVIDENCE = 5
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2}
 
 
 def diagnose(seen: Seen) -> Diagnosis:
@@ -59,7 +58,7 @@ def diagnose(seen: Seen) -> Diagnosis:
         if (cause.event, finding.event) in PRECEDENCE and cause.place == finding.place
     ]
     quiet = {id(one.finding) for one in silenced}
-    told = sorted((one for one in found if id(one) not in quiet), key=lambda one: _ORDER[one.severity])
+    told = sorted((one for one in found if id(one) not in quiet), key=lambda one: one.severity.rank)
     return Diagnosis(tuple(told), tuple(silenced))
 
 
