@@ -163,14 +163,37 @@ def test_where_nothing_is_told_a_key_is_kept_for_half_an_hour() -> None:
 
 
 def test_what_only_a_stand_in_has_shown_is_not_lost_when_home_answers_again() -> None:
-    """It may not have arrived there yet."""
+    """It has not arrived there yet: home has seen less than the stand-in had."""
     new = a_certificate(HUB1, key="new")
     extended = NUMBERED.extended(a_column(AFTER, (HUB1, new)))
 
     later = extended.renewed(a_column(BEFORE, *EVERYBODY), DC1, LATER)
-    at_last = later.renewed(a_column(AFTER, *EVERYBODY), DC1, LATER + KEPT_WHERE_NOTHING_IS_TOLD)
+    much_later = later.renewed(a_column(BEFORE, *EVERYBODY), DC1, LATER + days(1))
 
     assert extended.kept == {}
+    assert later.kept == much_later.kept == {new.pin: LATER + KEPT_WHERE_IT_WENT_BACK}
+    assert much_later.judge(new) == Trusted(HUB1)
+
+
+def test_what_only_a_stand_in_has_shown_goes_when_home_has_seen_as_much() -> None:
+    """Then it was withdrawn meanwhile."""
+    new = a_certificate(HUB1, key="new")
+    extended = NUMBERED.extended(a_column(AFTER, (HUB1, new)))
+    waiting = extended.renewed(a_column(BEFORE, *EVERYBODY), DC1, LATER)
+
+    for before in (extended, waiting):
+        arrived = before.renewed(a_column(AFTER, *EVERYBODY), DC1, LATER)
+        assert arrived.judge(new) == Stranger(new)
+        assert (arrived.lent, arrived.lent_seen) == (frozenset(), {})
+
+
+def test_what_a_stand_in_has_shown_is_kept_for_half_an_hour_where_nothing_is_told() -> None:
+    new = a_certificate(HUB1, key="new")
+    extended = UNTOLD.extended(a_column({}, (HUB1, new)))
+
+    later = extended.renewed(a_column({}, *EVERYBODY), DC1, LATER)
+    at_last = later.renewed(a_column({}, *EVERYBODY), DC1, LATER + KEPT_WHERE_NOTHING_IS_TOLD)
+
     assert later.kept == {new.pin: LATER + KEPT_WHERE_NOTHING_IS_TOLD}
     assert at_last.judge(new) == Stranger(new)
 

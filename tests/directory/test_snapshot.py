@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.make import DC1, HUB1, HUB2, NOON, a_certificate, a_replica, minutes
 
 FIRST, SECOND = a_certificate(), a_certificate(key="b")
 HELD = Snapshot({FIRST.pin: HUB1, SECOND.pin: HUB2}, NOON, DC1)
+LENT = replace(HELD, seen={"001": 5}, lent=frozenset({SECOND.pin}), lent_seen={"001": 7})
 
 
 @pytest.fixture
@@ -26,7 +28,9 @@ def file(folder: Path) -> Path:
     return folder / "snapshot.jsonl"
 
 
-@pytest.mark.parametrize("held", [HELD, Snapshot(), Snapshot({}, NOON, DC1)], ids=["full", "none", "empty"])
+@pytest.mark.parametrize(
+    "held", [HELD, LENT, Snapshot(), Snapshot({}, NOON, DC1)], ids=["full", "lent", "none", "empty"]
+)
 def test_what_is_saved_is_loaded(file: Path, held: Snapshot) -> None:
     save(file, held)
 

@@ -50,6 +50,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: dict[str, int] = {}
     kept: dict[_Pin, _Moment] = {}
     lent: list[_Pin] = []
+    lent_seen: dict[str, int] = {}
 
 
 class SnapshotFile:
@@ -151,6 +152,7 @@ def _last(snapshot: Snapshot) -> _Line:
         seen=dict(snapshot.seen),
         kept=dict(snapshot.kept.items()),
         lent=sorted(snapshot.lent),
+        lent_seen=dict(snapshot.lent_seen),
     )
 
 
@@ -184,4 +186,5 @@ def _read(lines: Iterable[bytes]) -> Snapshot:
         certificates=certificates,
         kept={Pin(pin): until for pin, until in last.kept.items()},
         lent=frozenset(map(Pin, last.lent)),
+        lent_seen=last.lent_seen,
     )

@@ -50,7 +50,6 @@ def look(world: World, host: Host, sample: int = 0) -> View:
         # What was put there last is what a probe meets: a reload ends every process that is idle.
         met = shown[0 if host.chain != host.slots.current else sample % len(shown)]
         wire = WireSighting(server, endpoint, (host.leaves[met],), now)
-        host.is_shown_anew = False
     found[WireSighting, wire.place] = wire
     return View({server: found}, host.diary.history())
 
@@ -101,6 +100,7 @@ def step(world: World, host: Host, sample: int = 0) -> Iterator[str]:
     yield "looked"
     now, diary = host.clock(world.minute), host.diary
     diary.record_seen(view.latest[host.name].values(), now)  # type: ignore[arg-type]  # it has no others
+    host.is_shown_anew &= any(look.found is None for look in view.wires(host.name))
     yield "remembered"
     now = host.clock(world.minute)
     ended = succession.outcome(host.name, view, POLICY, now)

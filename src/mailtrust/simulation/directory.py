@@ -115,10 +115,10 @@ class Directory:
         return cls(replicas, embedded, log=[state])
 
     def publish(self, at: int, server: ServerName, leaf: Certificate, now: datetime) -> bool:
-        """Put it there; False where it stands already."""
+        """Put it there; False where it stands already, or where its withdrawal is remembered."""
         replica = self.replicas[at]
         values = replica.state.added.get(server, {})
-        if leaf.fingerprint in values:
+        if leaf.fingerprint in values or leaf.fingerprint in replica.state.withdrawn.get(server, {}):
             return False
         self._write(
             replica, server, {**values, leaf.fingerprint: Published(leaf, now, self._stamp(now))}, now

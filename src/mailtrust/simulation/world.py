@@ -172,9 +172,9 @@ class World:
         """At the primary, if it can be reached."""
         if not self.reaches(host, self.directory.primary):
             return
-        if (host.name, fingerprint) in self.gone:
-            self.breaks(f"{host.name} publishes again what was withdrawn")
         if self.directory.publish(self.directory.primary, host.name, host.leaves[fingerprint], now):
+            if (host.name, fingerprint) in self.gone:
+                self.breaks(f"{host.name} publishes again what was withdrawn")
             self._told("published", host, fingerprint)
 
     def present(self, host: Host, fingerprint: Fingerprint, why: str) -> None:

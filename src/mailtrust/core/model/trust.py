@@ -105,17 +105,21 @@ class Column:
 
         A replica that remembers withdrawals names them.  Another one has lost what it lacks where it has seen
         less than was seen before, and where the entry has not been written since: an old state came back.
+        What a stand-in has shown is late here while less was seen than there.
         """
         if pin in self.withdrawn:
             return None
         named = before.certificates.get(pin, ())
         if named and self.remembered is not None:
             return None if self.remembered.issuperset(named) else KEPT_WHERE_IT_WENT_BACK
-        if pin in before.lent or not before.seen or not self.seen:
+        had = before.lent_seen if pin in before.lent else before.seen
+        if not had or not self.seen:
             return KEPT_WHERE_NOTHING_IS_TOLD
+        if pin in before.lent:
+            return KEPT_WHERE_IT_WENT_BACK if went_back(had, self.seen) else None
         written = self.changed.get(server)
-        is_old = written is not None and before.seen.get(written.writer, -1) >= written.number
-        return KEPT_WHERE_IT_WENT_BACK if is_old or went_back(before.seen, self.seen) else None
+        is_old = written is not None and had.get(written.writer, -1) >= written.number
+        return KEPT_WHERE_IT_WENT_BACK if is_old or went_back(had, self.seen) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,8 @@ class Snapshot:
     """Keys of `servers` that the replica shows no longer and has not proved withdrawn; until when."""
     lent: frozenset[Pin] = frozenset()
     """Keys of `servers` that only a stand-in has shown: the replica may not have had them yet."""
+    lent_seen: Seen = field(default_factory=dict)
+    """How far the stand-ins had seen of each writer that showed them; empty where they do not tell."""
 
     def judge(self, presented: Certificate | None) -> Verdict:
         """Whether to believe what a peer presented.  Expiry never breaks direct trust."""
@@ -192,6 +198,7 @@ class Snapshot:
             # It has all that we had, however it came to that: from here on it is compared with itself.
             return Snapshot(believed, now, replica, seen=column.seen, certificates=column.certificates)
         named = {pin: self.certificates[pin] for pin in kept if pin in self.certificates}
+        lent = self.lent & kept.keys()
         return Snapshot(
             {**believed, **{pin: self.servers[pin] for pin in kept}},
             now,
@@ -199,7 +206,8 @@ class Snapshot:
             seen=furthest(self.seen, column.seen),
             certificates={**column.certificates, **named},
             kept=kept,
-            lent=self.lent & kept.keys(),
+            lent=lent,
+            lent_seen=self.lent_seen if lent else {},
         )
 
     def _kept(self, lacked: Iterable[Pin], column: Column, now: datetime) -> dict[Pin, datetime]:
@@ -275,6 +283,7 @@ class Snapshot:
             certificates={**column.certificates, **self.certificates},
             kept={pin: until for pin, until in self.kept.items() if pin in servers},
             lent=(self.lent | servers.keys() - self.servers.keys()) & servers.keys(),
+            lent_seen=furthest(self.lent_seen, column.seen),
         )
 
     def _spread(self) -> tuple[Spread[Pin, ServerName], Spread[ServerName, tuple[Pin, ...]]]:
