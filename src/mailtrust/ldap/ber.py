@@ -177,13 +177,17 @@ class Splitter:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._buffer = bytearray()
+        self._at = 0
 
     def __len__(self) -> int:
         """The bytes that were not yet given out."""
-        return len(self._buffer)
+        return len(self._buffer) - self._at
 
     def receive(self, data: bytes) -> None:
         """Take what arrived."""
+        # Once for all the messages of a packet: there may be a hundred thousand.
+        del self._buffer[: self._at]
+        self._at = 0
         self._buffer += data
 
     def next_message(self) -> bytes | None:
@@ -192,17 +196,16 @@ class Splitter:
 
         Raises NotLdap, and then always again: nobody can tell where another message would begin.
         """
-        if self._buffer and self._buffer[0] != SEQUENCE:
-            raise NotLdap(f"a message that begins with 0x{self._buffer[0]:02x}")
-        found = measure(self._buffer, 0, len(self._buffer))
+        buffer, at, end = self._buffer, self._at, len(self._buffer)
+        if at < end and buffer[at] != SEQUENCE:
+            raise NotLdap(f"a message that begins with 0x{buffer[at]:02x}")
+        found = measure(buffer, at, end)
         if found is None:
             return None
         _, start, stop = found
         if stop - start > self._limit:
             raise NotLdap(f"a message of {stop - start} bytes, above the limit of {self._limit}")
-        if stop > len(self._buffer):
+        if stop > end:
             return None
-        with memoryview(self._buffer) as held:
-            content = bytes(held[start:stop])
-        del self._buffer[:stop]
-        return content
+        self._at = stop
+        return bytes(buffer[start:stop])
