@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -27,6 +28,7 @@ from packaging.requirements import Requirement
 
 from mailtrust import __version__
 from tools.generated import ROOT
+from tools.make_man import made
 
 EXTRAS = ("postfix", "web", "keyring")
 PROGRAMS = {
@@ -35,13 +37,14 @@ PROGRAMS = {
 }
 LIBRARIES = Path("usr/lib/mailtrust")
 SOURCE = ROOT / "src" / "mailtrust"
-MADE_ELSEWHERE = {
-    "man/*.1": "usr/share/man/man1",
-    "completions/mailtrust.bash": "usr/share/bash-completion/completions",
-    "completions/_mailtrust": "usr/share/zsh/vendor-completions",
-    "completions/mailtrust.fish": "usr/share/fish/vendor_completions.d",
+COMPLETIONS = {
+    "mailtrust.bash": "usr/share/bash-completion/completions/mailtrust",
+    "_mailtrust": "usr/share/zsh/vendor-completions/_mailtrust",
+    "mailtrust.fish": "usr/share/fish/vendor_completions.d/mailtrust.fish",
 }
-"""What is packed where it was made before: below dist/, or in the clone."""
+"""Where Debian's shells look for them."""
+BUILT_AT = 1764028800
+"""Two builds of one state are alike; seconds since 1970."""
 
 
 def main(arguments: list[str]) -> int:
@@ -55,7 +58,7 @@ def main(arguments: list[str]) -> int:
         package = target / f"mailtrust_{__version__}_{architecture()}.deb"
         subprocess.run(
             ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(package)],
-            check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": "1764028800"},
+            check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": str(BUILT_AT)},
         )  # fmt: skip
     print(f"wrote {package}")
     return 0
@@ -86,7 +89,7 @@ def fill(tree: Path) -> None:
         one.read_text("utf-8") for one in sorted((ROOT / "changes").glob("*.md")) if one.stem != "README"
     )
     (tree / "usr/share/doc/mailtrust/changelog.gz").write_bytes(gzip.compress(changes.encode(), mtime=0))
-    take_what_was_made(tree)
+    write_pages(tree)
 
 
 def needed(name: str, extras: tuple[str, ...]) -> Iterator[Distribution]:
@@ -135,16 +138,16 @@ def program(module: str) -> str:
     )
 
 
-def take_what_was_made(tree: Path) -> None:
-    """Pages and completions that another tool wrote, if it did."""
-    for pattern, place in MADE_ELSEWHERE.items():
-        for source in sorted({*(ROOT / "dist").glob(pattern), *ROOT.glob(pattern)}):
-            target = tree / place / source.name
+def write_pages(tree: Path) -> None:
+    """Manual pages and the shells' completions."""
+    for path, text in made(datetime.fromtimestamp(BUILT_AT, UTC)).items():
+        folder, name = path.split("/")
+        if folder == "man1":
+            target = tree / "usr/share/man/man1" / f"{name}.gz"
             target.parent.mkdir(parents=True, exist_ok=True)
-            if place.endswith("man1"):
-                target.with_name(f"{source.name}.gz").write_bytes(gzip.compress(source.read_bytes(), mtime=0))
-            else:
-                shutil.copyfile(source, target)
+            target.write_bytes(gzip.compress(text.encode(), mtime=0))
+        else:
+            write(tree / COMPLETIONS[name], text)
 
 
 def seal(tree: Path) -> None:

@@ -57,6 +57,15 @@ def pages(now: datetime) -> Mapping[str, str]:
     return found
 
 
+def made(now: datetime) -> Mapping[str, str]:
+    """All pages and completions by their paths: ``man1/mailtrust.1``, ``completions/mailtrust.bash``."""
+    root = outline()
+    files = {f"man1/{name}": text for name, text in pages(now).items()}
+    for shell, name in COMPLETIONS.items():
+        files[f"completions/{name}"] = script(shell, root, mailtrust.__version__)
+    return files
+
+
 def _page(one: Outline, now: datetime, body: Iterator[str], commands: tuple[Outline, ...]) -> str:
     title = "-".join(one.path)
     head = (
@@ -152,12 +161,9 @@ def main(arguments: list[str]) -> int:
     """Write them all."""
     folder = Path(arguments[0]) if arguments else Path("man")
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    now = datetime.fromtimestamp(int(epoch), UTC) if epoch else clock.now()
-    root = outline()
-    files = {folder / "man1" / name: text for name, text in pages(now).items()}
-    for shell, name in COMPLETIONS.items():
-        files[folder / "completions" / name] = script(shell, root, mailtrust.__version__)
-    for path, text in files.items():
+    files = made(datetime.fromtimestamp(int(epoch), UTC) if epoch else clock.now())
+    for name, text in files.items():
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     print(f"wrote {len(files)} files below {folder}")

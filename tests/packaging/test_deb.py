@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -14,10 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.programs import needs
-from tools.make_deb import needed
+from tools.make_deb import COMPLETIONS, needed
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [needs("dpkg-deb", "systemd-sysusers"), pytest.mark.xdist_group("deb"), pytest.mark.timeout(600)]
+pytestmark = [
+    needs("dpkg-deb", "systemd-sysusers", "unshare"),
+    pytest.mark.xdist_group("deb"),
+    pytest.mark.timeout(600),
+]
 
 
 def ran(*words: object, folder: Path | None = None) -> str:
@@ -125,6 +130,51 @@ def test_its_account_and_folders_can_be_made(root: Path) -> None:
         in (root / "usr/lib/tmpfiles.d/mailtrust.conf").read_text()
     )
     assert (root / "etc/mailtrust/servers.d").is_dir()
+
+
+def test_it_brings_a_page_for_each_command_and_completions_for_each_shell(root: Path) -> None:
+    share = root / "usr/share"
+    page = gzip.decompress((share / "man/man1/mailtrust-check.1.gz").read_bytes()).decode()
+
+    assert ".TH MAILTRUST-CHECK 1 2025-11-25" in page
+    assert len(list((share / "man/man1").iterdir())) > 30
+    for place in COMPLETIONS.values():
+        assert "check" in (root / place).read_text()
+
+
+INSTALL = """\
+set -e
+mount -t tmpfs none "$1"
+mkdir "$1/above" "$1/work" "$1/host"
+mount -t overlay -o "lowerdir=/,upperdir=$1/above,workdir=$1/work" none "$1/host" || exit 77
+mount -t proc none "$1/host/proc"
+cp "$2" "$1/host/root/mailtrust.deb"
+set -- "$1/host"
+chroot "$1" dpkg -i /root/mailtrust.deb
+chroot "$1" mailtrust --version
+chroot "$1" getent passwd mailtrust
+touch "$1/var/lib/mailtrust/key"
+chroot "$1" dpkg -P mailtrust
+ls "$1/var/lib/mailtrust"
+test ! -e "$1/usr/bin/mailtrust"
+"""
+"""Over this machine's own files, where nobody else sees it."""
+
+
+@pytest.mark.usefixtures("python")
+def test_dpkg_installs_it_and_takes_it_away_but_for_the_keys(package: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root installs a package")
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", INSTALL, "sh", tmp_path, package], capture_output=True, text=True,
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}, check=False,
+    )  # fmt: skip
+    if done.returncode == 77:
+        pytest.skip("this machine lays nothing over its root")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"\nmailtrust {version('mailtrust')}\nmailtrust:x:" in done.stdout
+    assert done.stdout.endswith("\nkey\n")
 
 
 def test_what_lintian_would_say(package: Path, root: Path) -> None:
