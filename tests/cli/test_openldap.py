@@ -13,7 +13,7 @@ from tests.cli.desk import HUB1, Desk
 from tests.programs import needs
 from tests.slapd import ADMIN, SERVERS, Server, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 
 @pytest.fixture

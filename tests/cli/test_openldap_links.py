@@ -21,7 +21,7 @@ from tests.loopback import LOOPBACK, PATIENCE
 from tests.programs import needs
 from tests.slapd import ADMIN, SERVERS, Server, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 LATENCY_SECONDS = 1.0
 

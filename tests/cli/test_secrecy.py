@@ -27,7 +27,7 @@ from tests.make import HUB1
 from tests.programs import needs
 from tests.slapd import ADMIN, SERVERS, Server, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 PATIENCE = timedelta(seconds=20)
 SECONDS = 60

@@ -235,7 +235,7 @@ class ActiveDirectory:
 
 BACK_ENDS = (
     "sqlite",
-    pytest.param("ldap", marks=[needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]),
+    pytest.param("ldap", marks=[needs("slapd", "slapadd")]),
     pytest.param("389", marks=[ds389.needs_ds389, pytest.mark.xdist_group("389")]),
     pytest.param("ad", marks=needs_forest),
 )

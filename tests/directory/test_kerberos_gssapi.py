@@ -19,7 +19,7 @@ from tests.directory.ldap import realm
 from tests.directory.ldap.acceptor import Acceptor
 from tests.programs import needs
 
-pytestmark = [needs(*kdc.PROGRAMS), pytest.mark.xdist_group("slapd")]
+pytestmark = needs(*kdc.PROGRAMS)
 
 TARGET = Target("localhost", b"tls-server-end-point:" + bytes(32))
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

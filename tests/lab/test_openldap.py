@@ -31,7 +31,7 @@ from tests.loopback import LOOPBACK, PATIENCE, free_port
 from tests.make import HUB1, HUB2, NOON, a_certificate
 from tests.programs import needs
 
-pytestmark = [needs("slapd", "slapadd", "slapcat"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd", "slapcat")
 
 LAG = timedelta(seconds=0.5)
 LONG = timedelta(minutes=10)

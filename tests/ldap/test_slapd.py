@@ -38,7 +38,7 @@ from tests.loopback import LOOPBACK
 from tests.programs import needs
 from tests.slapd import ADMIN, BASE, PASSWORD, Server, started
 
-pytestmark = [needs("slapd", "ldapsearch"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "ldapsearch")
 
 SERVERS = name(f"ou=mail,{BASE}")
 CERTIFICATE = "userCertificate;binary"

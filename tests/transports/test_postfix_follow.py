@@ -168,7 +168,6 @@ async def until(client: smtplib.SMTP, code: int) -> None:
 
 
 @needs("slapd", "slapadd")
-@pytest.mark.xdist_group("slapd")
 async def test_an_open_session_is_answered_by_what_another_replica_was_told(folder: Path) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="mt-") as short,

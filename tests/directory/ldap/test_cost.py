@@ -32,7 +32,7 @@ from tests.make import HUB1, HUB2, NOON, a_certificate
 from tests.programs import needs
 from tests.slapd import ADMIN, SERVERS, Server, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("large")]
 
 PATIENCE = timedelta(seconds=20)
 PAGE = 100

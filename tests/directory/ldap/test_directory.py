@@ -15,7 +15,7 @@ from tests.make import HUB1, NOON, a_certificate
 from tests.programs import needs
 from tests.slapd import ADMIN, SERVERS, Server, client_pem, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 
 def by_password(server: Server) -> str:

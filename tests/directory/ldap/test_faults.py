@@ -19,7 +19,7 @@ from tests.make import HUB1, NOON, a_certificate, an_x509, der
 from tests.programs import needs
 from tests.slapd import ADMIN, MX1, SERVERS, Server, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 PATIENCE = timedelta(seconds=20)
 OWN = "userCertificate;binary"

@@ -27,7 +27,7 @@ from tests.loopback import eventually
 from tests.make import HUB1, NOON, a_certificate
 from tests.slapd import MX1, SERVERS
 
-pytestmark = [realm.NEEDS, pytest.mark.xdist_group("slapd")]
+pytestmark = realm.NEEDS
 
 SOON = timedelta(seconds=0.5)
 SEALED, BOUND = "mech=GSSAPI bind_ssf=256 ssf=256", "mech=GSSAPI bind_ssf=0 ssf=256"

@@ -23,7 +23,7 @@ from tests.directory.ldap.hostile import AN_ENTRY, asked, message
 from tests.directory.ldap.realm import HOST, PATIENCE
 from tests.programs import needs
 
-pytestmark = [needs(*kdc.PROGRAMS), pytest.mark.xdist_group("slapd")]
+pytestmark = needs(*kdc.PROGRAMS)
 
 ONE = Search("cn=mx1", Scope.BASE)
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter

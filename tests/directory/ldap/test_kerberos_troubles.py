@@ -24,7 +24,7 @@ from tests.loopback import eventually
 from tests.make import HUB1, NOON
 from tests.slapd import MX1, SERVERS
 
-pytestmark = [realm.NEEDS, pytest.mark.xdist_group("slapd")]
+pytestmark = realm.NEEDS
 
 SOON = timedelta(seconds=0.5)
 

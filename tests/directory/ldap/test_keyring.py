@@ -17,7 +17,7 @@ from tests.make import HUB1
 from tests.programs import needs
 from tests.slapd import ADMIN, PASSWORD, SERVERS, Server
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 SERVICE = "mailtrust"
 ROOT = Path(__file__).parents[3]

@@ -50,7 +50,6 @@ async def test_who_hangs_up_again_and_again_is_not_hammered(short: Path) -> None
 
 
 @needs("slapd", "slapadd")
-@pytest.mark.xdist_group("slapd")
 async def test_one_that_is_back_is_met_each_time(short: Path) -> None:
     """The pause begins anew, or a day with a few restarts would end with half a minute of blindness."""
     with slapd.started(short) as (server,):

@@ -80,7 +80,6 @@ def that_takes_no_writes(folder: Path) -> Iterator[slapd.Server]:
 
 
 @needs("slapd", "slapadd")
-@pytest.mark.xdist_group("slapd")
 async def test_a_copy_that_takes_no_writes_says_where_to_write(short: Path) -> None:
     with that_takes_no_writes(short) as server:
         settings = LdapSettings(names.parse(SERVERS), Password(ADMIN, password_file(short)), server.ca_file)

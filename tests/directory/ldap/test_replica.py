@@ -24,7 +24,7 @@ from tests.make import ENDPOINT, HUB1, HUB2, NOON, a_certificate, an_x509, der
 from tests.programs import needs
 from tests.slapd import ADMIN, BASE, SERVERS, Server, password_file
 
-pytestmark = [needs("slapd", "slapadd"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd")
 
 PATIENCE = timedelta(seconds=20)
 SOON = timedelta(seconds=0.5)

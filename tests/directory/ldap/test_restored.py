@@ -19,7 +19,7 @@ from tests.make import HUB1, HUB2, NOON, a_certificate
 from tests.programs import needs
 from tests.slapd import Server
 
-pytestmark = [needs("slapd", "slapadd", "slapcat"), pytest.mark.xdist_group("slapd")]
+pytestmark = needs("slapd", "slapadd", "slapcat")
 
 FIRST, OLD, NEW = a_certificate(HUB1), a_certificate(HUB2, key="old"), a_certificate(HUB2, key="new")
 NEXT = a_certificate(HUB1, key="next")
