@@ -188,7 +188,7 @@ def test_whoever_ends_it_hears_no_complaint_and_finds_nothing_left(
 ) -> None:
     running = start("--directory", "openldap")
     running.process.send_signal(number)
-    output, _ = running.process.communicate(timeout=60)
+    output, _ = running.process.communicate(timeout=PATIENCE * 6)
 
     assert running.process.returncode == 0
     assert "Traceback" not in output
