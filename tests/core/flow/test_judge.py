@@ -16,7 +16,7 @@ from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import WireFailure
 from mailtrust.core.model.trust import Anonymous, Stranger, Trusted
-from mailtrust.core.why import Facts
+from mailtrust.core.why import Facts, Owner
 from tests.core.why import both_sides
 from tests.core.why.both_sides import OLD, OURS, THEIRS, THERE, at, our_store, our_wire, their_wire
 from tests.make import (
@@ -160,6 +160,18 @@ def test_a_verb_that_was_taken_out_is_proved_by_memory_and_by_other_ways() -> No
     assert [one.phrase for one in hop.line(Stage.VERBS).said] == ["flow.no-verb"]
 
 
+def test_a_verb_that_is_offered_and_not_granted_accuses_no_device() -> None:
+    answer = "454 4.7.0 TLS not available due to local problem"
+    trace = a_trace(until=Stage.VERBS, stop=Stop.NO_VERB, offered=VERBS, said=answer)
+    memory = Memory(VERBS, NOON, {Endpoint("192.0.2.9", 25): VERBS})
+    hop = judged(trace, facts_of(dead(WireFailure.NOT_OFFERED, "starttls")), Picture(None), memory=memory)
+
+    assert failed(hop) == (Stage.VERBS, 12117)
+    assert hop.trouble is not None
+    assert (hop.trouble.why.phrase, hop.trouble.owner) == ("flow.not-granted", Owner.PEER)
+    assert [one.phrase for one in hop.trouble.evidence] == ["flow.offers"]
+
+
 def test_a_banner_of_asterisks_is_proof_of_a_device() -> None:
     trace = a_trace(until=Stage.VERBS, stop=Stop.NO_VERB, offered=())
     starred = {**trace.passages, Stage.BANNER: Passage(QUICK, "220 ******************")}
@@ -301,6 +313,8 @@ def test_a_receiver_that_never_asks_proves_nothing_or_says_no_for_it() -> None:
     assert failed(stays) == (Stage.OUR_CERTIFICATE, 12118)
     for_good = refused("554 5.7.1 <x>: Relay access denied", Stage.RCPT, asked=False)
     assert failed(judged(for_good, facts)) == (Stage.OUR_CERTIFICATE, 12118)
+    in_words = refused("530 5.7.0 Must issue a client certificate", asked=False)
+    assert failed(judged(in_words, facts)) == (Stage.OUR_CERTIFICATE, 12118)
 
 
 @pytest.mark.parametrize("said", [STRANGER, "450 4.7.1 <x>: Client host rejected: try again later"])
