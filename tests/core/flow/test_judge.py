@@ -354,8 +354,14 @@ def test_a_session_that_breaks_behind_tls_is_12181(stage: Stage) -> None:
     assert failed(judged(trace)) == (stage, 12181)
 
 
-def test_tls_that_ends_over_our_certificate_is_12131_at_ours() -> None:
-    said = "the server ended TLS: tlsv1 alert unknown ca"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the server ended TLS: tlsv1 alert unknown ca",
+        "421 4.7.1 mx2.example.org Error: Client certificate not trusted",
+    ],
+)
+def test_tls_that_ends_over_our_certificate_is_12131_at_ours(said: str) -> None:
     hop = judged(a_trace(until=Stage.EHLO_AGAIN, stop=Stop.CLOSED, said=said))
 
     assert failed(hop) == (Stage.OUR_CERTIFICATE, 12131)

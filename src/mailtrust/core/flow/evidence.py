@@ -33,7 +33,11 @@ _SAYS_NO_TO_US = re.compile(
 What its restrictions ``defer`` and ``reject`` say to whom they do not know, and who relays for nobody; and
 how others ask for the certificate that they were not shown.
 """
-_ALERT = re.compile(r"alert.*certificate|alert unknown ca|alert.*certificate required", re.IGNORECASE)
+_ALERT = re.compile(
+    r"alert.*certificate|alert unknown ca|alert.*certificate required|421 .*client certificate not trusted",
+    re.IGNORECASE,
+)
+"""A server's TLS, or Postfix with ``smtpd_tls_req_ccert`` in its answer, has not taken our certificate."""
 
 
 def of_a_vanished_verb(facts: Facts, trace: Trace, memory: Memory) -> Iterator[Said]:
