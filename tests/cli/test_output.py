@@ -34,6 +34,24 @@ def test_an_encoding_without_our_symbols_gets_others_and_never_the_question_mark
     assert "# there" in ran.stdout.decode(encoding)
 
 
+def test_a_drawing_has_stand_ins_as_well(desk: Desk) -> None:
+    desk.enabled()
+    ran = run(desk, "flow hub1 127.0.0.1:1", PYTHONIOENCODING="ascii", LANG="C")
+
+    assert ran.returncode == 1
+    assert b" x connection" in ran.stdout
+    assert b"\\u" not in ran.stdout
+
+
+def test_a_file_gets_lines_as_long_as_the_environment_says(desk: Desk) -> None:
+    desk.enabled()
+    ran = run(desk, "flow hub1 127.0.0.1:1", COLUMNS="200")
+
+    assert any("127.0.0.1:1 " in line and len(line) > 80 for line in ran.stdout.decode().splitlines()), (
+        ran.stdout
+    )
+
+
 def test_an_encoding_without_chinese_costs_no_verdict(desk: Desk) -> None:
     """`check` is a monitoring plugin: it judges wherever its words go."""
     desk.made()

@@ -12,10 +12,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mailtrust.lab.organization import open_organization
+from mailtrust.web.organization import LabSource
 from tests.lab.left import running_below
 from tests.loopback import PATIENCE
 
@@ -88,3 +91,13 @@ def test_a_lab_in_json_says_where_its_dashboard_is(tmp_path: Path) -> None:
         process.communicate(timeout=_WITHIN_SECONDS)
 
     assert "hub1.example.test" in shown
+
+
+async def test_its_metrics_count_what_each_server_sent_and_holds(tmp_path: Path) -> None:
+    second = timedelta(seconds=1)
+    async with open_organization(
+        tmp_path, "embedded", servers=2, replicas=1, lag=second, latency=second
+    ) as organization:
+        corners = await LabSource(organization, lambda _: str).look()
+
+    assert [one.local.has_queue for one in corners] == [True, True]

@@ -193,3 +193,10 @@ def test_a_test_does_not() -> None:
 
 def test_a_phrase_can_be_read_with_its_values_still_open() -> None:
     assert load("en").phrase("store.key-readable") == "{file} can be read by others than its owner"
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "EHLO in TLS"), ("zh", "TLS 内 EHLO")])
+def test_a_sentence_calls_a_stage_as_the_screen_beside_it_does(language: str, label: str) -> None:
+    values = {"stage": "ehlo-again", "peer": HUB1, "endpoint": "192.0.2.1:25", "why": "silence"}
+
+    assert label in load(language).say(Said("flow.broke", values))

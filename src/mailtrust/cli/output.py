@@ -26,7 +26,8 @@ DRY_RUN_SCHEMA = "mailtrust.dry-run/1"
 _PLAIN_WIDTH, _NARROWEST = 80, 40
 _AS_IT_CAN = "mailtrust.as-it-can"
 _STAND_INS = {
-    "●": "#", "○": "o", "·": ".", "≠": "!=", "…": "...", "→": "->", "↔": "<->",
+    "●": "#", "○": "o", "◐": "~", "✗": "x", "×": "X", "·": ".", "─": "-", "▶": ">",
+    "≠": "!=", "…": "...", "→": "->", "↔": "<->", **dict.fromkeys("▏▎▍▌▋▊▉█", "="),
     "\N{REPLACEMENT CHARACTER}": "?",
 }  # fmt: skip
 """Never `?` for what is there: in the grid that means that nobody could look."""
@@ -133,8 +134,8 @@ def screen() -> Console:
 def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    columns = None if stream.isatty() else width() or _PLAIN_WIDTH
+    return Console(file=stream, width=columns, markup=False, highlight=False, emoji=False)
 
 
 def _speaks_unicode(stream: TextIO) -> bool:

@@ -10,7 +10,7 @@ answer.  Taking the file away mends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -49,9 +49,15 @@ async def obey(organization: Organization, folder: Path) -> None:
     known, thrown = switches(organization), set[str]()
     while True:
         there = {name for name in known if (folder / name).exists()}
-        for name in sorted(there - thrown):
-            await known[name][0]()
-        for name in sorted(thrown - there):
-            await known[name][1]()
+        await turn(known, thrown, there)
         thrown = there
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+async def turn(known: Mapping[str, tuple[Switch, Switch]], thrown: set[str], there: set[str]) -> None:
+    """Mend what was *thrown* and is no longer *there*, then break what is new."""
+    # In this order: starting a server anew would also take away what was just put before it.
+    for name in sorted(thrown - there):
+        await known[name][1]()
+    for name in sorted(there - thrown):
+        await known[name][0]()

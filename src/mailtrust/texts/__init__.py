@@ -145,7 +145,9 @@ class Texts:
     def _fill(self, template: str, values: Mapping[str, str]) -> str:
         if self.strict and (unfilled := placeholders(template) - values.keys()):
             raise TextMissing(f"{template!r} wants {', '.join(sorted(unfilled))}")
-        return filled(template, values)
+        # A stage of `flow` is a code; the screen beside the sentence calls it by its label.
+        label = self._look_up("labels", f"flow-{values['stage']}") if "stage" in values else None
+        return filled(template, {**values, "stage": label} if label else values)
 
 
 def _spoken(locale: str) -> str | None:

@@ -74,20 +74,18 @@ class Sites:
             *(assess(site, scope) for (site, _), scope in zip(self._sites, scopes, strict=True))
         )
         looked = [(site, typed, one) for (site, typed), one in zip(self._sites, seen, strict=True)]
-        counted = await asyncio.gather(*(asyncio.to_thread(local, site, one) for site, _, one in looked))
-        corners = [
-            Corner(site, one, typed, site.server, local=here)
-            for (site, typed, one), here in zip(looked, counted, strict=True)
-        ]
-        return await noticed(self._watches, corners)
+        return await noticed(
+            self._watches, [Corner(site, one, typed, site.server) for site, typed, one in looked]
+        )
 
 
 async def noticed(watches: Sequence[Watch], corners: Sequence[Corner]) -> tuple[Corner, ...]:
-    """Those corners, each with what its watch has noticed up to this look."""
+    """Those corners, each with what its watch has noticed up to this look, and what is counted there."""
+    counted = await asyncio.gather(*(asyncio.to_thread(local, one.site, one.seen) for one in corners))
     mail = await asyncio.gather(*(watch.mail(one.seen) for watch, one in zip(watches, corners, strict=True)))
     return tuple(
-        replace(one, arrivals=watch.arrivals(one.seen), mail=flow)
-        for one, watch, flow in zip(corners, watches, mail, strict=True)
+        replace(one, arrivals=watch.arrivals(one.seen), mail=flow, local=here)
+        for one, watch, flow, here in zip(corners, watches, mail, counted, strict=True)
     )
 
 

@@ -16,7 +16,7 @@ from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import WireFailure
 from mailtrust.core.model.trust import Anonymous, Stranger, Trusted
-from mailtrust.core.why import Facts
+from mailtrust.core.why import Facts, Owner
 from tests.core.why import both_sides
 from tests.core.why.both_sides import OLD, OURS, THEIRS, THERE, at, our_store, our_wire, their_wire
 from tests.make import (
@@ -160,6 +160,18 @@ def test_a_verb_that_was_taken_out_is_proved_by_memory_and_by_other_ways() -> No
     assert [one.phrase for one in hop.line(Stage.VERBS).said] == ["flow.no-verb"]
 
 
+def test_a_verb_that_is_offered_and_not_granted_accuses_no_device() -> None:
+    answer = "454 4.7.0 TLS not available due to local problem"
+    trace = a_trace(until=Stage.VERBS, stop=Stop.NO_VERB, offered=VERBS, said=answer)
+    memory = Memory(VERBS, NOON, {Endpoint("192.0.2.9", 25): VERBS})
+    hop = judged(trace, facts_of(dead(WireFailure.NOT_OFFERED, "starttls")), Picture(None), memory=memory)
+
+    assert failed(hop) == (Stage.VERBS, 12117)
+    assert hop.trouble is not None
+    assert (hop.trouble.why.phrase, hop.trouble.owner) == ("flow.not-granted", Owner.PEER)
+    assert [one.phrase for one in hop.trouble.evidence] == ["flow.offers"]
+
+
 def test_a_banner_of_asterisks_is_proof_of_a_device() -> None:
     trace = a_trace(until=Stage.VERBS, stop=Stop.NO_VERB, offered=())
     starred = {**trace.passages, Stage.BANNER: Passage(QUICK, "220 ******************")}
@@ -301,6 +313,8 @@ def test_a_receiver_that_never_asks_proves_nothing_or_says_no_for_it() -> None:
     assert failed(stays) == (Stage.OUR_CERTIFICATE, 12118)
     for_good = refused("554 5.7.1 <x>: Relay access denied", Stage.RCPT, asked=False)
     assert failed(judged(for_good, facts)) == (Stage.OUR_CERTIFICATE, 12118)
+    in_words = refused("530 5.7.0 Must issue a client certificate", asked=False)
+    assert failed(judged(in_words, facts)) == (Stage.OUR_CERTIFICATE, 12118)
 
 
 @pytest.mark.parametrize("said", [STRANGER, "450 4.7.1 <x>: Client host rejected: try again later"])
@@ -340,8 +354,14 @@ def test_a_session_that_breaks_behind_tls_is_12181(stage: Stage) -> None:
     assert failed(judged(trace)) == (stage, 12181)
 
 
-def test_tls_that_ends_over_our_certificate_is_12131_at_ours() -> None:
-    said = "the server ended TLS: tlsv1 alert unknown ca"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the server ended TLS: tlsv1 alert unknown ca",
+        "421 4.7.1 mx2.example.org Error: Client certificate not trusted",
+    ],
+)
+def test_tls_that_ends_over_our_certificate_is_12131_at_ours(said: str) -> None:
     hop = judged(a_trace(until=Stage.EHLO_AGAIN, stop=Stop.CLOSED, said=said))
 
     assert failed(hop) == (Stage.OUR_CERTIFICATE, 12131)

@@ -52,6 +52,11 @@ def test_nobody_to_talk_to(failure: WireFailure, phase: str, code: str, owner: O
     assert (conclusion.command, conclusion.there) == (f"mailtrust why {HUB2}", False)
     assert found.unseen == (), "what the answer is about is not said twice"
     assert [one.cause for one in found.ruled_out] == ["they-refuse-us"]
+    # A handshake also breaks where their own key and certificate do not fit.
+    is_cleared = (
+        conclusion.otherwise is not None and said(conclusion.otherwise) == "else.certificates-are-fine"
+    )
+    assert is_cleared is (failure is WireFailure.UNREACHABLE)
 
 
 def test_something_on_the_way_removes_starttls() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mailtrust.core.checks.case import Case
 from mailtrust.core.events import catalog
 from mailtrust.core.flow.hop import Trouble
-from mailtrust.core.flow.stages import Memory, Passage, Stage, Trace
+from mailtrust.core.flow.stages import Memory, Passage, Stage, Stop, Trace
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Event, Finding, Said, when
 from mailtrust.core.model.server import ServerName
@@ -24,12 +24,20 @@ _NUMBER = re.compile(r"\b(\d{4,5})\b")
 _ABOUT_TRUST = (
     Complaint.THEY_REFUSE, Complaint.THEIR_VIEW_IS_OLD, Complaint.THEIR_TABLES, Complaint.THEIR_TLS,
 )  # fmt: skip
-_POSTFIX_SAYS_NO = re.compile(
-    r"[45]\d\d .*(?:try again later|relay access denied|client (?:host|certificate) rejected)",
+_SAYS_NO_TO_US = re.compile(
+    r"[45]\d\d .*(?:try again later|relay access denied|client (?:host|certificate) rejected|"
+    r"must issue a client certificate|client was not authenticated|client certificate (?:is )?required)",
     re.IGNORECASE,
 )
-"""What its restrictions ``defer`` and ``reject`` say to whom they do not know, and who relays for nobody."""
-_ALERT = re.compile(r"alert.*certificate|alert unknown ca|alert.*certificate required", re.IGNORECASE)
+"""
+What its restrictions ``defer`` and ``reject`` say to whom they do not know, and who relays for nobody; and
+how others ask for the certificate that they were not shown.
+"""
+_ALERT = re.compile(
+    r"alert.*certificate|alert unknown ca|alert.*certificate required|421 .*client certificate not trusted",
+    re.IGNORECASE,
+)
+"""A server's TLS, or Postfix with ``smtpd_tls_req_ccert`` in its answer, has not taken our certificate."""
 
 
 def of_a_vanished_verb(facts: Facts, trace: Trace, memory: Memory) -> Iterator[Said]:
@@ -63,6 +71,28 @@ def vanished(facts: Facts, trace: Trace, memory: Memory) -> Iterator[Trouble]:
         facts.say("flow.vanished", verbs=", ".join(gone), endpoint=where),
         facts.say("act.no-tls-on-the-way"), None, Owner.NETWORK,
         evidence=tuple(of_a_vanished_verb(facts, trace, memory)), finding=finding,
+    )  # fmt: skip
+
+
+def is_offered_and_not_granted(trace: Trace) -> bool:
+    """True where a verb for TLS was offered, and the answer to it was no."""
+    asked = trace.passages.get(Stage.VERBS)
+    return (
+        asked is not None and asked.stop is Stop.NO_VERB and not set(_VERBS).isdisjoint(trace.offered or ())
+    )
+
+
+def not_granted(facts: Facts, trace: Trace) -> Trouble:
+    """12117 where nothing was taken out: the server, or something before it, says no to the verb itself."""
+    where = str(trace.endpoint)
+    finding = Finding(catalog.TLS_NOT_OFFERED, facts.peer, where, values={"endpoint": where})
+    shown = ", ".join(trace.offered or ())
+    reply = trace.passages[Stage.VERBS].said
+    return Trouble(
+        Stage.VERBS, catalog.TLS_NOT_OFFERED, facts.say("flow.not-granted", endpoint=where, reply=reply),
+        facts.say("flow.act-not-granted"), "mailtrust check", there=True,
+        evidence=(facts.say("flow.offers", endpoint=where, verbs=shown),), finding=finding,
+        otherwise=facts.say("else.not-in-the-clear"),
     )  # fmt: skip
 
 
@@ -159,7 +189,7 @@ def standing(facts: Facts, case: Case, leaf: Certificate) -> Said:
 
 def is_about_trust(reply: str) -> bool:
     """True for a no that says who we are, or that the receiver cannot tell."""
-    return complaint("-", reply, "") in _ABOUT_TRUST or bool(_POSTFIX_SAYS_NO.match(reply))
+    return complaint("-", reply, "") in _ABOUT_TRUST or bool(_SAYS_NO_TO_US.match(reply))
 
 
 def event_in(reply: str) -> Event | None:

@@ -96,6 +96,8 @@ class _Judgement:
     def _before_tls(self, stopped: Stage) -> Trouble | None:
         if self._trace.passages[stopped].stop is Stop.OUR_LIMIT:
             return None
+        if evidence.is_offered_and_not_granted(self._trace):
+            return evidence.not_granted(self._facts, self._trace)
         found = nobody_listens(self._facts)
         assert found is not None  # noqa: S101  # the look at the listener failed
         if self._trace.passages[stopped].stop is not Stop.NO_VERB:

@@ -36,10 +36,12 @@ def nobody_listens(facts: Facts) -> Conclusion | None:
 
 def _unreachable(facts: Facts, wire: WireSighting, code: str, why: str, act: str, owner: Owner) -> Conclusion:
     values = {"endpoint": wire.place, "why": wire.why}
+    # A handshake also breaks where the peer's own key or certificate cannot be used.
+    certain = wire.failure is WireFailure.UNREACHABLE
     return Conclusion(
         code, _NOBODY, owner, facts.say(why, **values), facts.say(act, **values), facts.look_again,
         facts.finding(facts.peer, catalog.SERVER_UNREACHABLE), evidence=_before(facts, wire),
-        otherwise=facts.say("else.certificates-are-fine"),
+        otherwise=facts.say("else.certificates-are-fine" if certain else "else.no-certificate-seen"),
     )  # fmt: skip
 
 
