@@ -27,6 +27,7 @@ from tests.hub.organization import Held, Organization, Running, held
 from tests.hub.servers import scripted, silent
 from tests.loopback import LOOPBACK, free_port
 from tests.make import HUB1, HUB2
+from tests.shapes import reads
 
 HUB3 = "hub3.example.test"
 
@@ -423,7 +424,7 @@ async def test_a_marked_message_is_seen_to_arrive(tmp_path: Path, capsys: pytest
         code, said = await here.type(capsys, HUB1, HUB2, "--send", "--yes", "--json")
         [mail] = await hub2.mails_come(f"postmaster@{HUB2}")
 
-    told = json.loads(said)
+    told = reads("flow", json.loads(said))
     assert (asked, before) == (1, 0)
     assert (code, told["verdict"], told["message"]["arrived"]) == (0, "flows", True)
     assert told["message"]["id"].encode() in mail
@@ -446,7 +447,7 @@ async def test_the_screen_names_stage_event_and_what_to_type_in_both_languages(
     assert "explain 12117" in english
     assert english.count("not reached") == 8
     assert "停在“提供 TLS”（12117）" in chinese
-    told = json.loads(said)
+    told = reads("flow", json.loads(said))
     assert (told["schema"], told["verdict"], told["event"], told["stage"]) == (
         "mailtrust.flow/1", "blocked", 12117, "verbs",
     )  # fmt: skip
@@ -467,7 +468,7 @@ async def test_the_matrix_tells_what_was_seen_from_what_was_concluded(
         code, screen = await here.type(capsys, "--all")
         json_code, said = await here.type(capsys, "--all", "--json")
 
-    told = json.loads(said)
+    told = reads("flow-matrix", json.loads(said))
     pairs = {
         (one["from"][:4], one["to"][:4]): (one["verdict"], one["how"], one["event"]) for one in told["pairs"]
     }

@@ -28,6 +28,7 @@ from tests.hub.servers import scripted, silent
 from tests.hub.test_trust import Unreadable
 from tests.loopback import LOOPBACK, eventually, free_port
 from tests.make import HUB1, HUB2
+from tests.shapes import reads
 
 HUB3 = "hub3.example.test"
 NEXT = held(HUB1, "next")
@@ -229,7 +230,7 @@ async def test_the_command_names_who_would_not_and_what_to_read(
     assert "would defer our mail" in said
     assert "mailtrust explain 1036" in said
     assert "0 of 2 would take our mail; none was moved." in said
-    told = json.loads(report)
+    told = reads("rehearsal", json.loads(report))
     assert (json_code, told["schema"], told["verdict"]) == (0, "mailtrust.rehearsal/1", "accepted")
     [peer] = told["peers"]
     assert (peer["server"], peer["verdict"], peer["event"], peer["believed"]) == (

@@ -29,6 +29,7 @@ from tests.agent.agents import Server, an_agent
 from tests.journald import JOURNALD, a_journal
 from tests.make import DC1, HUB1, NOON, a_certificate, minutes
 from tests.programs import needs
+from tests.shapes import reads
 
 ENGLISH = texts("en", strict=True)
 MISSING = Finding(
@@ -56,7 +57,7 @@ def config(server: Server) -> Config:
 
 def lines(config: Config) -> list[dict[str, object]]:
     assert config.log.file is not None
-    return [json.loads(line) for line in config.log.file.read_text("utf-8").splitlines()]
+    return [reads("log", json.loads(line)) for line in config.log.file.read_text("utf-8").splitlines()]
 
 
 def find(journal: Journal, *findings: Finding, at: int = 0) -> None:
@@ -188,7 +189,7 @@ async def test_an_agent_writes_lines_where_it_is_told_to(server: Server) -> None
         await server.comes_to(lambda _: file.exists() and "12012" in file.read_text("utf-8"))
 
         assert await agent.stop() == 0
-    said = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    said = [reads("log", json.loads(line)) for line in file.read_text("utf-8").splitlines()]
     assert [one["event"] for one in said if one["state"] == "opened"][:1] == [12012]
 
 
@@ -199,7 +200,7 @@ async def test_without_a_log_the_lines_stand_on_standard_error_and_nothing_twice
     async with an_agent(server.folder, *words, environment=environment) as agent:
         await agent.manager.hears("READY=1")
         assert agent.process.stderr is not None
-        line = json.loads(await agent.process.stderr.readline())
+        line = reads("log", json.loads(await agent.process.stderr.readline()))
         assert await agent.stop() == 0
         assert agent.process.stdout is not None
         said = await agent.process.stdout.read()

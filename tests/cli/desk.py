@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import mailtrust.cli
+from tests.shapes import as_promised, reads
 
 HUB1 = "hub1.example.test"
 
@@ -24,7 +25,12 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        """What a program reads: it has the shape that the reference says."""
+        return as_promised(json.loads(self.out))
+
+    def reads(self, name: str) -> Any:
+        """The same, which has the shape of that name."""
+        return reads(name, json.loads(self.out))
 
     @property
     def said(self) -> str:

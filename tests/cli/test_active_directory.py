@@ -110,7 +110,8 @@ def test_a_cut_link_to_home_is_overdue_with_its_proof_and_heals_by_itself(
 
 def test_the_account_of_a_server_writes_its_own_entry_and_no_other(domain: Desk) -> None:
     """Seen, not believed: each trial is made, refused or undone."""
-    tried = domain.must("directory", "check", "--neighbour", "hub2.corp.example", "--yes", "--json").json
+    words = ("directory", "check", "--neighbour", "hub2.corp.example", "--yes", "--json")
+    tried = domain.must(*words).reads("directory-check")
 
     assert {one["deed"]: one["allowed"] for one in tried["trials"]} == {
         "write-own": True, "write-neighbour": False, "read-anonymously": False,

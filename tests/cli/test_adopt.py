@@ -67,7 +67,7 @@ class Fleet:
         return files
 
     def adopt(self, *names: str) -> Any:
-        return self.desk.must("adopt", *self.collected(*names), "--json").json
+        return self.desk.must("adopt", *self.collected(*names), "--json").reads("adopt")
 
     def touched(self) -> dict[str, str]:
         """What every file of theirs holds."""

@@ -59,7 +59,8 @@ def test_a_store_without_a_certificate_is_told_apart(desk: Desk) -> None:
     path = desk.folder / "mbx1.json"
     path.write_bytes(written(a_file(certificates=[])))
 
-    finding, _ = desk.must("audit", "exchange", "--from", path, "--json").json["findings"]
+    report = desk.must("audit", "exchange", "--from", path, "--json").reads("audit")
+    finding, _ = report["findings"]
 
     assert (finding["event"], finding["cause"]) == (12012, "no-certificate")
     assert finding["action"].startswith("New-ExchangeCertificate -Server MBX1 ")

@@ -9,12 +9,12 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import mailtrust.cli
 from tests.loopback import LOOPBACK, PATIENCE, free_port
+from tests.shapes import reads
 
 HUB1 = "hub1.example.test"
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -92,7 +92,7 @@ def test_its_address_can_be_read_by_a_program_and_chosen(tmp_path: Path, start: 
     )  # fmt: skip
     assert process.stdout is not None
 
-    found: dict[str, Any] = json.loads(process.stdout.readline())
+    found = reads("dashboard", json.loads(process.stdout.readline()))
     assert found == {"schema": "mailtrust.dashboard/1", "address": f"http://127.0.0.1:{port}/"}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from mailtrust.core.model.certificate import fingerprint_of, short
 from tests.cli.desk import HUB1, Desk
 from tests.cli.test_enable import replicating
 from tests.make import a_certificate, a_key, an_x509
+from tests.shapes import reads
 
 SECONDS = 30
 
@@ -78,29 +81,48 @@ def test_replicating_once_skips_and_names_the_unreadable(desk: Desk) -> None:
     assert [one["replica"] for one in report.json["skipped"]] == [desk.url("dc3")]
 
 
-async def test_replicating_goes_on_until_interrupted(desk: Desk) -> None:
-    """With a lag nothing arrives before its time; then everything does."""
-    value = a_certificate(HUB1).der
-    (desk.folder / "value").write_bytes(value)
+@asynccontextmanager
+async def uniting(desk: Desk, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mailtrust", "directory", "replicate", "--lag", "1s", "--json",
+        sys.executable, "-m", "mailtrust", "directory", "replicate", *words, "--json",
         cwd=desk.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    assert process.stdout is not None
     try:
-        await asyncio.to_thread(desk.must, "directory", "put", HUB1, "value", "--yes")
-        async with asyncio.timeout(SECONDS):
-            lines = [json.loads(await process.stdout.readline()) for _ in range(2)]
-        process.send_signal(2)
-        async with asyncio.timeout(SECONDS):
-            code = await process.wait()
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
-    assert {one["target"] for one in lines} == {desk.url("dc2"), desk.url("dc3")}
+
+async def lines(process: asyncio.subprocess.Process, count: int) -> list[Any]:
+    assert process.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        return [json.loads(await process.stdout.readline()) for _ in range(count)]
+
+
+async def test_replicating_goes_on_until_interrupted(desk: Desk) -> None:
+    """With a lag nothing arrives before its time; then everything does."""
+    value = a_certificate(HUB1).der
+    (desk.folder / "value").write_bytes(value)
+    async with uniting(desk, "--lag", "1s") as process:
+        await asyncio.to_thread(desk.must, "directory", "put", HUB1, "value", "--yes")
+        found = [reads("replicate-delivered", one) for one in await lines(process, 2)]
+        process.send_signal(2)
+        async with asyncio.timeout(SECONDS):
+            code = await process.wait()
+
+    assert {one["target"] for one in found} == {desk.url("dc2"), desk.url("dc3")}
     assert code == 130
+
+
+async def test_a_replica_that_cannot_be_reached_is_a_line_as_well(desk: Desk) -> None:
+    desk.damage("dc3")
+
+    async with uniting(desk) as process:
+        [found] = await lines(process, 1)
+
+    assert reads("replicate-reached", found)["replica"] == desk.url("dc3")
 
 
 def test_a_lag_and_once_exclude_each_other(desk: Desk) -> None:

@@ -51,7 +51,7 @@ def imported(desk: Desk, *arguments: object) -> Ran:
 
 @pytest.mark.parametrize("write", [xml, binary])
 def test_a_log_becomes_a_time_line_for_each_server(desk: Desk, write: object) -> None:
-    report = imported(desk, write(desk, *STORY), "--json").json  # type: ignore[operator]
+    report = imported(desk, write(desk, *STORY), "--json").reads("events-import")  # type: ignore[operator]
 
     assert report["schema"] == "mailtrust.events-import/1"
     lines = {one["server"]: one["timeline"] for one in report["servers"]}

@@ -62,7 +62,7 @@ def test_what_was_withdrawn_goes(at_exim: Desk) -> None:
     at_exim.must("withdraw", old, "--yes")
     at_exim.must("directory", "replicate", "--once")
 
-    said = at_exim.must("exim", "compile", "--yes", "--json").json
+    said = at_exim.must("exim", "compile", "--yes", "--json").reads("exim-compile")
 
     assert said["gone"] == [f"peers/{old}"]
     assert files(at_exim) == {f"peers/{new}", "pins/192.0.2.7"}

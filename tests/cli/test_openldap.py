@@ -36,7 +36,7 @@ def begin(desk: Desk, servers: tuple[Server, ...], account: str = ADMIN) -> list
 
 
 def test_from_init_to_a_clean_check(desk: Desk, servers: tuple[Server, ...]) -> None:
-    begun = desk.must(*begin(desk, servers), "--json").json
+    begun = desk.must(*begin(desk, servers), "--json").reads("init")
     again = desk.must(*begin(desk, servers), "--json").json
     fingerprint = desk.made()
     desk.must("enable", fingerprint, "--wait", "--yes")

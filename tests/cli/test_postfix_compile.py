@@ -13,6 +13,7 @@ import pytest
 from mailtrust.transports.postfix.compile import CLIENTS, POLICY
 from mailtrust.transports.postfix.lmdb_table import read
 from tests.cli.desk import HUB1, Desk
+from tests.shapes import reads
 
 HOP = "[127.0.0.1]:2525"
 
@@ -64,7 +65,7 @@ def test_a_second_time_nothing_changes(at_postfix: Desk) -> None:
     at_postfix.must("postfix", "compile", "--yes")
 
     ran = at_postfix.must("postfix", "compile")
-    said = at_postfix.must("postfix", "compile", "--json").json
+    said = at_postfix.must("postfix", "compile", "--json").reads("postfix-compile")
 
     assert ran.out.startswith("nothing to change")
     assert said["changed"] is False
@@ -180,11 +181,11 @@ def test_watching_writes_each_change_until_it_is_told_to_stop(at_postfix: Desk) 
     )
     try:
         assert watching.stdout is not None
-        first = json.loads(watching.stdout.readline())
+        first = reads("postfix-compile", json.loads(watching.stdout.readline()))
         assert rows(at_postfix) == {pin: HUB1}
         fingerprint = at_postfix.made()
         at_postfix.must("enable", fingerprint, "--yes", "--now", "--replica", at_postfix.url("dc2"))
-        second = json.loads(watching.stdout.readline())
+        second = reads("postfix-compile", json.loads(watching.stdout.readline()))
     finally:
         watching.send_signal(signal.SIGTERM)
         code = watching.wait(20)

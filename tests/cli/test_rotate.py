@@ -90,10 +90,10 @@ def test_the_way_back_is_a_rotation_and_what_it_drops_never_returns(
 ) -> None:
     desk, current, successor = ready
     desk.configure(policy=QUICK.replace('spread = "1s"', 'spread = "2h"'))
-    desk.must("rotate", "start", "--yes")
+    desk.must("rotate", "start", "--yes", "--json").reads("rotation")
     desk.configure(policy=QUICK)
 
-    desk.type("rotate", "undo", "--wait", "--timeout", "3s", "--yes")
+    desk.type("rotate", "undo", "--wait", "--timeout", "3s", "--yes", "--json").reads("rotation")
 
     assert desk.slots()[current] == "current"
     assert successor not in (desk.published()["dc1"] or [])
@@ -104,7 +104,7 @@ def test_the_way_back_is_a_rotation_and_what_it_drops_never_returns(
 def test_a_switch_at_once_is_one_because_the_next_one_is_known(ready: tuple[Desk, str, str]) -> None:
     desk, _, successor = ready
     first = desk.type("rotate", "now", "--yes")
-    forced = desk.must("rotate", "now", "--force", "--yes", "--json").json
+    forced = desk.must("rotate", "now", "--force", "--yes", "--json").reads("rotation-now")
 
     assert (first.code, "is not known everywhere yet" in first.err) == (1, True)
     assert "--force switches all the same" in first.err
@@ -164,6 +164,15 @@ def test_without_anything_to_rotate_it_says_what_to_do_first(desk: Desk) -> None
     assert (nothing.code, "mailtrust new" in nothing.err) == (1, True)
     assert (unprepared.code, "mailtrust rotate prepare" in unprepared.err) == (1, True)
     assert (no_way_back.code, "there is no way back" in no_way_back.err) == (1, True)
+
+
+def test_how_long_a_stolen_key_may_be_believed_is_told_to_programs(ready: tuple[Desk, str, str]) -> None:
+    desk, current, _ = ready
+
+    told = desk.must("rotate", "compromised", "--yes", "--json").reads("rotation-compromised")
+
+    assert told["current"] not in (None, current)
+    assert told["believed_at_most_until"]
 
 
 def test_nobody_is_asked_without_a_terminal_and_a_dry_run_changes_nothing(

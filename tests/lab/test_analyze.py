@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 from tests.lab.test_lab import Running, Start, lab, start
+from tests.shapes import reads
 
 __all__ = ["lab", "start"]
 
@@ -39,7 +40,7 @@ def analyzed(lab: Running, member: str, *more: str) -> tuple[int, Any]:
         text=True,
         check=False,
     )
-    return ran.returncode, json.loads(ran.stdout)
+    return ran.returncode, reads("analyze", json.loads(ran.stdout))
 
 
 def test_a_healthy_organization_is_given_no_advice(lab: Running) -> None:

@@ -18,6 +18,7 @@ from mailtrust.lab.organization import DIRECTORIES
 from tests.lab.left import running_below
 from tests.loopback import PATIENCE
 from tests.programs import needs
+from tests.shapes import reads
 
 OPENLDAP = needs("slapd", "slapadd", "slapcat")
 MARKS = {"openldap": [OPENLDAP]}
@@ -47,7 +48,7 @@ class Running:
         """Read moments until that event is found, or is no longer found."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            moment: dict[str, Any] = json.loads(line)
+            moment = reads("lab", json.loads(line))
             found = any((one["event"], one["server"]) == (event, server) for one in moment["findings"])
             if found is there:
                 return
@@ -62,7 +63,7 @@ class Running:
             ],
             cwd=self.folder, check=False, capture_output=True, text=True,
         )  # fmt: skip
-        told: dict[str, Any] = json.loads(ran.stdout)
+        told: dict[str, Any] = reads("flow", json.loads(ran.stdout))
         return told
 
     def type(self, member: str, *arguments: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mailtrust.lab.organization import DIRECTORIES
 from mailtrust.lab.stories import STORIES
 from tests.programs import needs
+from tests.shapes import reads
 from tools.make_recording import PICTURE
 from tools.make_recording import commands as recorded_commands
 
@@ -47,7 +48,7 @@ def told(name: str, directory: str = DIRECTORIES[0]) -> dict[str, Any]:
         capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
-    report: dict[str, Any] = json.loads(ran.stdout)
+    report: dict[str, Any] = reads("lab-story", json.loads(ran.stdout))
     return report
 
 

@@ -112,7 +112,8 @@ next_hops = {{"{NEXT_HOP}" = ["{MX2}"]}}
 
     def findings(self) -> list[tuple[int, str | None]]:
         """What `check` finds: events with their causes."""
-        return [(one["event"], one["cause"]) for one in self.type("check", "--json").json["findings"]]
+        report = self.type("check", "--json").reads("postfix-check")
+        return [(one["event"], one["cause"]) for one in report["findings"]]
 
 
 @contextmanager

@@ -182,9 +182,9 @@ def test_to_set_up_again_changes_nothing(desk: PostfixDesk) -> None:
     desk.must("setup", "--yes")
     before = desk.master.stat()
 
-    ran = desk.must("setup", "--json")
+    told = desk.must("setup", "--json").reads("postfix-setup")
 
-    assert (ran.json["changed"], ran.json["needed"], ran.json["diff"]) == (False, False, "")
+    assert (told["changed"], told["needed"], told["diff"]) == (False, False, "")
     assert "nothing to change" in desk.must("setup").out
     assert desk.master.stat() == before
 
@@ -196,8 +196,10 @@ def test_undo_gives_the_file_back_to_the_byte(desk: PostfixDesk) -> None:
 
     desk.must("setup", "--yes")
     assert desk.master.read_bytes() != before
+    foretold = desk.must("undo", "--dry-run", "--json").reads("postfix-undo")
     ran = desk.must("undo", "--yes")
 
+    assert (foretold["needed"], foretold["changed"]) == (True, False)
     assert desk.master.read_bytes() == before
     about = desk.master.stat()
     assert (about.st_mode & 0o7777, about.st_uid, about.st_gid) == (0o640, 12, 34)
@@ -273,7 +275,7 @@ def test_an_edit_that_defeats_the_purpose_is_not_written_over(
 
 def test_the_printed_lines_are_accepted_as_they_are(desk: PostfixDesk) -> None:
     """By `check` and by `setup`, also where configuration management leaves our comments out."""
-    printed = desk.must("setup", "--print", "--json").json["master_cf"]
+    printed = desk.must("setup", "--print", "--json").reads("postfix-setup-print")["master_cf"]
     bare = "".join(f"{line}\n" for line in printed.splitlines() if not line.startswith("#"))
     before = desk.master.read_text()
     desk.compiled(clients={PEER: MX2}, policy={NEXT_HOP: f"fingerprint match={PEER}"})
