@@ -174,8 +174,11 @@ def test_an_acknowledgement_ends_by_itself(desk: Desk) -> None:
 
 def test_an_acknowledged_event_is_known_to_check_too(desk: Desk) -> None:
     desk.made()
-    desk.must("analyze", "--ack", "12012", "--until", "2h", "--reason", "it is being rebuilt")
+    acknowledged = desk.must(
+        "analyze", "--ack", "12012", "--until", "2h", "--reason", "rebuilt", "--json"
+    ).json
 
+    assert (acknowledged["rule"], acknowledged["servers"]) == ("12012", [])
     assert rules(desk.must("analyze", "--json"), "acknowledged") == ["12012"]
     assert desk.must("check", "--json").json["acknowledged"][0]["event"] == 12012
 

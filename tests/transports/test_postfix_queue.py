@@ -10,7 +10,7 @@ import pytest
 from mailtrust.core.why import Complaint, Waiting
 from mailtrust.errors import TransportUnavailable
 from mailtrust.transports.postfix.queue import Lifetimes, address, answer, queued, waiting
-from mailtrust.transports.postfix.queue_read import postfix_queue
+from mailtrust.transports.postfix.queue_read import next_hops, postfix_queue
 from tests import postfix
 from tests.loopback import LOOPBACK, free_port
 from tests.make import HUB1, HUB2
@@ -122,6 +122,15 @@ class TestARealPostfix:
         ends_at = hops[HUB2].ends_at
         assert ends_at is not None
         assert ends_at - hops[HUB2].since == timedelta(days=2)
+
+    def test_a_table_that_cannot_be_read_is_no_word_about_its_keys(self) -> None:
+        """Postfix answers alike, by its exit code, where a key is not there."""
+        with postfix.folder() as folder:
+            one = postfix.Postfix(folder / "mx1", HUB1)
+            one.make_configuration(main={"transport_maps": "inline:{a.test=smtp:[b.test]}, hash:/nowhere/t"})
+
+            with pytest.raises(TransportUnavailable, match="/nowhere/t"):
+                next_hops(one.config, [f"b@{HUB2}"])
 
     def test_one_that_does_not_run_says_so(self) -> None:
         with postfix.folder() as folder:

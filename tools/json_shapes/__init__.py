@@ -55,6 +55,10 @@ SHAPES: dict[str, Shape] = {
     "agent-entry": _shape(journal.AgentEntry, "agent --json"),
     "agent-units": _shape(rotation.Units, "agent --print-units --json"),
     "analyze": _shape(advice.Analysis, "analyze --json"),
+    "acknowledged": _shape(
+        advice.Acknowledged,
+        'analyze --ack A101 --server hub1.example.test --until 30d --reason "replaced in spring" --json',
+    ),
     "rules": _shape(advice.Rules, "analyze --list --json", "explain A101 --json"),
     "which": _shape(advice.Which, "analyze --which hub1.example.test --json"),
     "report": _shape(transports.Report, "report --json"),

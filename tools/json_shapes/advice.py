@@ -119,6 +119,16 @@ class Rule(Strict, frozen=True):
     link: str
 
 
+class Acknowledged(Strict, frozen=True):
+    """A rule or an event that is acknowledged from now on; of every server where none is named."""
+
+    schema: Literal["mailtrust.acknowledged/1"]
+    rule: str
+    servers: list[str]
+    until: Moment
+    reason: str
+
+
 class Rules(Strict, frozen=True):
     """The rules that there are."""
 

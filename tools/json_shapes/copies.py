@@ -138,10 +138,10 @@ class Request(Strict, frozen=True):
 
 
 class Arrival(Strict, frozen=True):
-    """Whether a replica has it; false as well where it could not be read, and then `why` says why."""
+    """Whether a replica has it; null where it could not be read, and then `why` says why."""
 
     replica: str
-    has_it: bool
+    has_it: bool | None
     why: str
 
 

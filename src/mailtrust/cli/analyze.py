@@ -114,7 +114,7 @@ def analyze(
     if ack is not None or until is not None or reason is not None:
         from mailtrust.cli.analyze_ack import acknowledge
 
-        acknowledge(config or here.config(), ack, asked.servers, until, reason)
+        acknowledge(config or here.config(), ack, asked.servers, until, reason, json_output=json_output)
         return
     if len(asked.servers) > 1 and not abroad:
         raise BadInput("more than one --server", hint="give --all, or one of them")

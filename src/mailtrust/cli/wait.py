@@ -122,7 +122,12 @@ def _report(site: Site, view: View, awaited: Installed, began: datetime) -> dict
         "certificate": certificate_report(awaited),
         "complete": all(holds(one, awaited.certificate) for one in looks),
         "replicas": [
-            {"replica": one.place, "has_it": holds(one, awaited.certificate), "why": one.why} for one in looks
+            {
+                "replica": one.place,
+                "has_it": holds(one, awaited.certificate) if one.found is not None else None,
+                "why": one.why,
+            }
+            for one in looks
         ],
         "waited_seconds": round((clock.now() - began).total_seconds(), 1),
     }

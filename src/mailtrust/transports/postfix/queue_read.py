@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,7 +36,10 @@ def postfix_queue(folder: Path) -> tuple[Waiting, ...]:
     messages = queued(_run("postqueue", "-c", str(folder), "-j"))
     settings = _settings(folder)
     addresses = sorted({recipient for message in messages for recipient, _ in message.recipients})
-    hops = _hops(folder, settings, addresses[:_MOST_ADDRESSES])
+    hops: Mapping[str, str] = {}
+    with suppress(TransportUnavailable):
+        # Where a table cannot be read the queue itself names the next hop, or nobody does.
+        hops = _hops(folder, settings, addresses[:_MOST_ADDRESSES])
     lifetimes = Lifetimes(
         _length(settings.get("maximal_queue_lifetime", "5d")),
         _length(settings.get("bounce_queue_lifetime", "5d")),
@@ -85,11 +89,14 @@ def _keys(address: str) -> tuple[str, ...]:
 
 
 def _looked_up(folder: Path, table: str, keys: Iterable[str]) -> dict[str, str]:
-    """A table that cannot be read answers nothing: then the queue itself names the next hop, or nobody."""
+    """Raises: TransportUnavailable where the table cannot be read, which is no word about its keys."""
     try:
         ran = _process(("postmap", "-c", str(folder), "-q", "-", table), "\n".join(keys) + "\n")
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TransportUnavailable(f"Postfix's postmap did not read {table}") from error
+    # 1 is also the exit code where none of the keys is there.
+    if ran.returncode and ": fatal: " in ran.stderr:
+        raise TransportUnavailable(f"Postfix's postmap said: {' '.join(ran.stderr.split())}")
     found = (line.partition("\t") for line in ran.stdout.splitlines())
     return {key: value.strip() for key, _, value in found if value.strip()}
 
