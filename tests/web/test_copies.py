@@ -106,7 +106,7 @@ def test_all_is_well_is_not_said_of_a_server_that_could_not_be_looked_at(show: S
     up = show(scene)
 
     page, of_the_server = up.ask("/").text, up.ask(f"/servers/{HUB1}").text
-    assert "Nothing wrong was seen, but 1 of 2 servers could not be looked at" in page
+    assert "Nothing wrong was seen, but 1 of 2 servers could not be seen in full" in page
     assert "All is well" not in page
     assert "verdict unknown" in page
     for one in (page, of_the_server):
