@@ -101,6 +101,20 @@ def test_enabling_what_is_enabled_changes_nothing(desk: Desk) -> None:
     assert desk.must("enable", fingerprint, "--json").json["changed"] is False
 
 
+def test_enabling_again_publishes_listeners_that_were_named_since(desk: Desk) -> None:
+    """It is what the flow and the dashboard advise where nobody says where a server listens."""
+    fingerprint, file = desk.enabled(), desk.folder / "mailtrust.toml"
+    file.write_text(file.read_text().replace("listeners = []", 'listeners = ["127.0.0.1:1"]'))
+
+    foretold = desk.must("enable", fingerprint, "--dry-run").out
+    said = desk.must("enable", fingerprint).out
+    again = desk.must("enable", fingerprint).out
+
+    assert foretold == f"would publish where {short(fingerprint)} is presented now: 127.0.0.1:1\n"
+    assert said.endswith(f"where {short(fingerprint)} is presented now: 127.0.0.1:1\n")
+    assert again.startswith("nothing to change")
+
+
 def test_with_wait_it_is_current_as_soon_as_it_has_arrived(desk: Desk) -> None:
     old, new = desk.enabled(), desk.made()
 

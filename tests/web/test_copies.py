@@ -19,7 +19,8 @@ from tests.make import (
     garbage,
     installed,
 )
-from tests.web.scene import DC1, DC2, DC3, a_corner, a_healthy, a_missing, half_unread
+from tests.web.conftest import Show
+from tests.web.scene import DC1, DC2, DC3, Scene, a_corner, a_healthy, a_missing, half_unread
 
 
 def seen(*views: View) -> Present:
@@ -88,6 +89,28 @@ def test_from_outside_what_every_replica_has_beside_it_does_not_disagree() -> No
 
     assert row.installed.is_elsewhere
     assert [marks(one) for one in row.published] == [f"0{NEXT}", f"01{NEXT}"]
+
+
+def test_the_only_key_that_was_seen_of_a_server_does_not_disagree() -> None:
+    leaf, other = a_certificate(HUB2), a_certificate(HUB2, key="b")
+    on_its_way = a_view(a_replica(DC1, leaf, server=HUB2), a_replica(DC2, server=HUB2))
+    parted = a_view(a_replica(DC1, leaf, server=HUB2), a_replica(DC2, other, server=HUB2))
+
+    assert [marks(one) for one in the_row(on_its_way).published] == ["0", ""]
+    assert [marks(one) for one in the_row(parted).published] == ["1", "2"]
+
+
+def test_all_is_well_is_not_said_of_a_server_that_could_not_be_looked_at(show: Show) -> None:
+    leaf, scene = a_certificate(), Scene()
+    scene.show(a_view(a_store(installed(leaf, Slot.CURRENT)), a_replica(DC1, leaf)), a_healthy(HUB2))
+    up = show(scene)
+
+    page, of_the_server = up.ask("/").text, up.ask(f"/servers/{HUB1}").text
+    assert "Nothing wrong was seen, but 1 of 2 servers could not be seen in full" in page
+    assert "All is well" not in page
+    assert "verdict unknown" in page
+    for one in (page, of_the_server):
+        assert "nobody says where it presents its certificate" in one
 
 
 def test_what_could_not_be_looked_at_is_never_green() -> None:

@@ -60,6 +60,8 @@ class Enabled:
     plan: Plan
     changed: bool
     """False where everything was as asked already."""
+    relisted: bool = False
+    """True where only its listeners were published anew."""
     replaced: Installed | None = None
     """What was current before."""
     deferring: tuple[str, ...] = ()
@@ -140,7 +142,12 @@ async def enable(
     rotation = Rotation(site.server, fingerprint, replica)
     step = plan(rotation, view, ENABLE_PACE, clock.now())
     if step.phase is Phase.DONE or (wait is None and is_settled(held, step)):
-        return Enabled(held, step, changed=False, unread=_unread(view, site), view=view)
+        relisted = must_relist(site, view, replica)
+        if relisted:
+            await _publish(site, fingerprint, replica)
+        return Enabled(
+            held, step, changed=False, relisted=relisted, unread=_unread(view, site), view=view
+        )  # fmt: skip
     _record_begun(site, fingerprint)
     if (under_way := view.history.intent) is not None and under_way.rotation.new != fingerprint:
         site.journal.end(under_way.rotation, "superseded", clock.now())
@@ -176,6 +183,16 @@ async def enable(
 def is_settled(held: Installed, step: Plan) -> bool:
     """True where enabling it has nothing left to do but wait."""
     return step.phase is Phase.DONE or (held.slot is Slot.CURRENT and step.phase is Phase.SPREAD)
+
+
+def must_relist(site: Site, view: View, replica: str | None) -> bool:
+    """True where a write would publish other listeners than stand there: `server.listeners` was changed."""
+    place = replica or site.directory.primary.url
+    return any(
+        set(look.listeners) != set(site.config.server.listeners)
+        for look in view.replicas(site.server)
+        if look.place == place and look.found
+    )
 
 
 async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...], Assessment]:

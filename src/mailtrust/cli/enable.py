@@ -65,7 +65,8 @@ def enable(
     """
     Publish a certificate, and make it current once every readable replica has it.
 
-    At once if nothing is current. Enabling what is enabled changes nothing.
+    At once if nothing is current. Enabling what is enabled changes nothing, except that it publishes
+    `server.listeners` where that was changed.
     """
     if wait and switch_now:
         raise UsageError("--wait and --now exclude each other: wait for the replicas, or do not", ctx=context)
@@ -110,7 +111,7 @@ class _Enable:
         current = view.current(self.site.server)
         replaced = current if current and current.certificate != held.certificate else None
         if dry_run:
-            foretell(*self._preview(held, step, replaced), json_output=self.json_output)
+            foretell(*self._preview(held, step, replaced, view), json_output=self.json_output)
             return 0
         if not act.is_settled(held, step):
             confirm(self._question(held, replaced), yes=yes)
@@ -134,14 +135,20 @@ class _Enable:
     def _place(self) -> str:
         return self.replica or self.site.config.directory.primary
 
+    @property
+    def _listeners(self) -> str:
+        return ", ".join(map(str, self.site.config.server.listeners)) or "nowhere"
+
     def _question(self, held: Installed, replaced: Installed | None) -> str:
         instead = f"; it replaces {short(replaced.certificate.fingerprint)}" if replaced else ""
         at_once = ", before every replica has it" if self.switch_now else ""
         return f"Publish {describe(held.certificate)} at {self._place} and make it current{at_once}{instead}?"
 
-    def _preview(self, held: Installed, step: Plan, replaced: Installed | None) -> Iterator[str]:
+    def _preview(self, held: Installed, step: Plan, replaced: Installed | None, view: View) -> Iterator[str]:
         name = short(held.certificate.fingerprint)
-        if act.is_settled(held, step):
+        if act.is_settled(held, step) and act.must_relist(self.site, view, self.replica):
+            yield f"would publish where {name} is presented now: {self._listeners}"
+        elif act.is_settled(held, step):
             yield f"nothing to change: {name} is published and current"
         elif step.action is not None:
             yield f"would {describe_action(step.action)}"
@@ -155,7 +162,9 @@ class _Enable:
     def _tell(self, done: Enabled, before: View) -> None:
         name = short(done.installed.certificate.fingerprint)
         is_current = done.installed.slot is Slot.CURRENT
-        if not done.changed:
+        if done.relisted:
+            say(f"published at {self._place} where {name} is presented now: {self._listeners}", "green")
+        elif not done.changed:
             say(f"nothing to change: {describe(done.installed.certificate)} is enabled")
         else:
             say(f"{describe(done.installed.certificate)} is published at {self._place}", "green")
@@ -200,7 +209,7 @@ class _Enable:
         waiting = [{"replica": one.place, "why": self.shelf.say(one.said)} for one in done.plan.obstacles]
         return {
             **certificate_report(done.installed),
-            "changed": done.changed,
+            "changed": done.changed or done.relisted,
             "phase": done.plan.phase.value,
             "replaced": certificate_report(done.replaced) if done.replaced else None,
             "waiting_for": waiting,

@@ -207,6 +207,10 @@ def _marks(case: Case) -> dict[Pin, str]:
     for one in case.view.installed(case.server):
         if one.slot in (Slot.NEXT, Slot.PREVIOUS):
             marks.setdefault(one.certificate.pin, NEXT if one.slot is Slot.NEXT else PREVIOUS)
+    named = {pin for look in case.readable for pin in look.pins}
+    if case.store is None and not case.presented and len(named) == 1:
+        # Nothing else was seen of it than what the directory names, and that does not disagree with itself.
+        marks.setdefault(named.pop(), "0")
     if case.store is None and case.readable:
         # From outside nobody sees what is which; what every replica has beside it is not in disagreement.
         for pin in frozenset.intersection(*(look.pins for look in case.readable)):

@@ -53,6 +53,14 @@ def test_the_name_of_a_file_does_not_matter(tmp_path: Path, octets: bytes) -> No
     assert isinstance(found, WindowsEvent)
 
 
+def test_what_a_console_says_before_the_events_costs_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "log.xml").write_text(f"C:\\>wevtutil qe Application /f:xml\n{element(ONE)}")
+
+    [found] = events_of(tmp_path / "log.xml")
+
+    assert isinstance(found, WindowsEvent)
+
+
 def test_every_byte_is_told_to_whoever_waits(tmp_path: Path) -> None:
     log = tmp_path / "log.evtx"
     log.write_bytes(evtx(Written(12012, record=number) for number in range(1, 500)))

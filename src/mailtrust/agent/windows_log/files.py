@@ -92,7 +92,8 @@ def _foreign(head: bytes, encoding: str) -> str | None:
     text = head.decode(encoding, "replace").lstrip("\ufeff \r\n\t")
     if _CLIXML.decode() in text[:512]:
         return "clixml"
-    if not text.startswith("<"):
+    # A console's prompt may stand before the events that were copied out of it.
+    if not text.startswith("<") and "<Event" not in text:
         return "binary" if b"\0" in head and encoding == "utf-8" else "text"
     return None
 

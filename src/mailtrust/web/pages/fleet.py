@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Event, Finding, Severity
 from mailtrust.core.model.server import ServerName
 from mailtrust.web.asked import Asked
@@ -54,7 +53,7 @@ def show(asked: Asked) -> Response:
         first=_first(asked, findings),
         others=len(findings) - 1,
         problems=_problems(findings),
-        unseen=_unseen(found) if asked.present.verdict is Verdict.UNKNOWN else (),
+        unseen=_unseen(found),
     )
 
 
@@ -72,8 +71,17 @@ def _problems(findings: Iterable[Finding]) -> list[Problem]:
     ]
 
 
-def _unseen(found: Grid) -> tuple[Row, ...]:
-    return tuple(row for row in found.rows if row.standing is Standing.UNKNOWN)[:_MOST_NAMED]
+def _unseen(found: Grid) -> list[tuple[str, list[Row], int]]:
+    """Why servers could not be looked at, which ones for each reason, and how many more."""
+    reasons: dict[str, list[Row]] = {}
+    for row in found.rows:
+        if row.standing is Standing.UNKNOWN:
+            cells = (row.installed, row.presented, *row.published)
+            reasons.setdefault(next((one.why for one in cells if one.why), ""), []).append(row)
+    return [
+        (why, rows[:_MOST_NAMED], max(len(rows) - _MOST_NAMED, 0))
+        for why, rows in [*reasons.items()][:_MOST_NAMED]
+    ]
 
 
 def _sorted(found: Grid, order: str, *, descending: bool) -> list[Row]:
