@@ -97,6 +97,15 @@ def test_setup_changes_what_it_shows_and_nothing_else(desk: PostfixDesk) -> None
     assert desk.one.run("postfix", "check").stderr == ""
 
 
+def test_what_it_shows_is_a_patch(desk: PostfixDesk) -> None:
+    """Also of a file with tabulators, and without a line feed at its end."""
+    desk.master.write_text(desk.master.read_text() + "late unix - - n - - smtp\n\t-o max_use=3\n# end")
+
+    shown = desk.must("setup", "--dry-run").out
+
+    assert "\n \t-o max_use=3\n-# end\n\\ No newline at end of file\n+# end\n" in shown
+
+
 def test_port_25_behaves_as_before_to_the_byte(running: PostfixDesk) -> None:
     before = transcript(running.one.port)
 
