@@ -134,6 +134,12 @@ def test_only_who_is_published_is_let_in_and_everybody_else_comes_again(running:
                     assert told.code == 454
                     assert "4.7.1" in told.text
                     assert "1036 no published certificate" in told.text
+                # RFC 5321 has everybody take this one: Postfix does, up to DATA.
+                client.rset()
+                client.mail("ann@peer.example.test")
+                assert client.rcpt("postmaster")[0] == 250
+                code, said = client.docmd("DATA")
+                assert (code, b"1036 no published certificate" in said) == (454, True)
     with session(inner, chain=running.folder / "peer.pem") as client:
         assert [answer(client, one).code for one in (LOCAL, FOREIGN)] == [250, 250]
         client.sendmail("ann@peer.example.test", [LOCAL], "Subject: hello\n\nhello")
