@@ -94,6 +94,12 @@ def _elsewhere(facts: Facts, asked: Complaint) -> Conclusion:
             "no-route", Direction.ELSEWHERE, Owner.HERE, facts.say("why.no-route", domains=domains),
             facts.say("act.no-route"),
         )  # fmt: skip
+    if facts.stuck and not facts.stuck.spokesman.answer:
+        # Never the peer's doing: it was not even asked.
+        return Conclusion(
+            "own-words", Direction.ELSEWHERE, Owner.HERE, facts.say("why.own-words"),
+            facts.say("act.own-words"), facts.look_again,
+        )  # fmt: skip
     return Conclusion(
         "not-trust",
         Direction.ELSEWHERE,
