@@ -163,6 +163,18 @@ def test_the_report_tells_both_apart(hub1: Desk) -> None:
     assert "next: mailtrust enforce 192.0.2.7" in ran.out
 
 
+def test_the_report_offers_no_step_that_would_be_refused(desk: Desk) -> None:
+    desk.configure(more=TRANSPORT)
+    Journal(desk.folder / "store").count_sessions(
+        [Count(Met(GOOD, Way.FROM, Reason.PUBLISHED), 3, *[clock.now()] * 2)]
+    )
+
+    ran = desk.must("report")
+
+    assert GOOD in ran.out
+    assert "next:" not in ran.out
+
+
 def test_where_nothing_came_the_report_says_so(desk: Desk) -> None:
     assert "No session was counted" in desk.must("report").out
 

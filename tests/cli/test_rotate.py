@@ -187,3 +187,15 @@ def test_nobody_is_asked_without_a_terminal_and_a_dry_run_changes_nothing(
         assert desk.must("rotate", *words, "--dry-run", "--json").json["schema"] == "mailtrust.dry-run/1"
     assert desk.published() == before
     assert desk.slots()[current] == "current"
+
+
+def test_a_dry_run_of_now_says_whether_it_would_switch(ready: tuple[Desk, str, str]) -> None:
+    desk, current, successor = ready
+
+    early = desk.must("rotate", "now", "--dry-run").out
+    forced = desk.must("rotate", "now", "--dry-run", "--force").out
+
+    assert early.startswith(f"nothing: {short(successor)} is not known everywhere yet")
+    assert (
+        forced == f"present {short(successor)} at once, and withdraw {short(current)} once that has settled\n"
+    )

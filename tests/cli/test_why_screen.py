@@ -94,6 +94,14 @@ def test_a_command_can_be_pasted_however_long_it_is(night: str, on: Pair) -> Non
     assert ran.stdout.split() == command.split()
 
 
+def test_an_address_is_not_cut_as_a_name_is() -> None:
+    """A next hop of which the directory knows nothing has no other name."""
+    shown = drawn("never-enabled", "en", Pair(SHORT.here, "192.0.2.2", SHORT.urls))
+
+    assert "192.0.2.2" in shown
+    assert "192 " not in shown
+
+
 @given(said=st.text(max_size=600), language=st.sampled_from(LANGUAGES))
 @settings(max_examples=60, deadline=None)
 def test_whatever_a_peer_says_the_screen_holds(said: str, language: str) -> None:

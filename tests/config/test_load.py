@@ -71,6 +71,20 @@ def test_home_and_primary_always_belong_to_the_replicas(tmp_path: Path) -> None:
     assert config.directory.replicas == tuple(f"sqlite:///srv/dc{number}.db" for number in (3, 1, 2))
 
 
+def test_four_slashes_lead_to_the_same_replica_as_three(tmp_path: Path) -> None:
+    """Other programs write them so before an absolute path."""
+    config = loaded(
+        tmp_path,
+        """
+        [directory]
+        home = "sqlite:////srv/dc1.db"
+        replicas = ["sqlite:///srv/dc1.db", "sqlite:////srv/dc2.db"]
+        """,
+    )
+
+    assert config.directory.replicas == ("sqlite:///srv/dc1.db", "sqlite:///srv/dc2.db")
+
+
 def test_a_hub_enforces_and_listens_where_it_presents(tmp_path: Path) -> None:
     """The defaults of the transport depend on its kind and on the server."""
     config = loaded(

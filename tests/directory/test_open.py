@@ -30,6 +30,15 @@ def directory(urls: list[str]) -> Directory:
     return open_directory(urls[1], urls[0], urls, timeout=SECONDS, memory=None)
 
 
+async def test_a_path_may_begin_with_two_slashes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/dc1.db"
+    directory = open_directory(url, url, [url], timeout=SECONDS, memory=None)
+
+    await directory.publish(HUB1, a_certificate(HUB1).der, NOON)
+
+    assert seen(await directory.look([HUB1], NOON)) == {("dc1", "hub1"): 1}
+
+
 def damage(url: str) -> None:
     Path(url.removeprefix("sqlite://")).write_bytes(b"not a database any more\n" * 400)
 

@@ -45,6 +45,15 @@ def test_undo_gives_the_file_back_to_the_byte() -> None:
     assert (undone.text, undone.kept, undone.gone) == (STRANGERS, (), {LISTENER, HUB})
 
 
+def test_a_last_line_without_a_line_feed_is_given_back_without_one() -> None:
+    before = STRANGERS + "# the end"
+    once = with_block(before, OURS)
+
+    assert with_block(once, OURS) == once
+    assert without_block(once).text == before
+    assert without_block(once + "late unix - - n - - smtp\n").text == before + "\nlate unix - - n - - smtp\n"
+
+
 def test_to_set_up_again_changes_nothing() -> None:
     assert with_block(WITH_OURS, OURS) == WITH_OURS
 

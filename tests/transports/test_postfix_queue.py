@@ -75,6 +75,12 @@ def test_where_no_table_knows_the_next_hop_the_reason_may_name_it() -> None:
     assert address("mail transport unavailable") == ""
 
 
+def test_mail_on_hold_waits_for_nobody_else_and_never_goes_back() -> None:
+    [one] = read(line(to(f"b@{HUB2}", SAID), queue_name="hold"))
+
+    assert (one.answer, one.words, one.ends_at) == ("", "on hold", None)
+
+
 def test_a_greeting_that_refuses_is_an_answer_too() -> None:
     assert answer("host h[192.0.2.2] refused to talk to me: 421 4.3.2 too many") == "421 4.3.2 too many"
     assert answer("connect to h[192.0.2.2]:25: Connection refused") == ""

@@ -97,6 +97,15 @@ def test_setup_changes_what_it_shows_and_nothing_else(desk: PostfixDesk) -> None
     assert desk.one.run("postfix", "check").stderr == ""
 
 
+def test_what_it_shows_is_a_patch(desk: PostfixDesk) -> None:
+    """Also of a file with tabulators, and without a line feed at its end."""
+    desk.master.write_text(desk.master.read_text() + "late unix - - n - - smtp\n\t-o max_use=3\n# end")
+
+    shown = desk.must("setup", "--dry-run").out
+
+    assert "\n \t-o max_use=3\n-# end\n\\ No newline at end of file\n+# end\n" in shown
+
+
 def test_port_25_behaves_as_before_to_the_byte(running: PostfixDesk) -> None:
     before = transcript(running.one.port)
 
@@ -125,6 +134,12 @@ def test_only_who_is_published_is_let_in_and_everybody_else_comes_again(running:
                     assert told.code == 454
                     assert "4.7.1" in told.text
                     assert "1036 no published certificate" in told.text
+                # RFC 5321 has everybody take this one: Postfix does, up to DATA.
+                client.rset()
+                client.mail("ann@peer.example.test")
+                assert client.rcpt("postmaster")[0] == 250
+                code, said = client.docmd("DATA")
+                assert (code, b"1036 no published certificate" in said) == (454, True)
     with session(inner, chain=running.folder / "peer.pem") as client:
         assert [answer(client, one).code for one in (LOCAL, FOREIGN)] == [250, 250]
         client.sendmail("ann@peer.example.test", [LOCAL], "Subject: hello\n\nhello")

@@ -21,7 +21,7 @@ from mailtrust.config import Config, parse
 from mailtrust.config.edit import read_text, replace_text, with_modes
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.sighting import Act
-from mailtrust.core.sessions import PeerReport
+from mailtrust.core.sessions import ENOUGH_CLEAN_DAYS, PeerReport
 from mailtrust.errors import BadConfiguration, MailtrustError, Refused, StoreUnavailable
 
 app = application()
@@ -52,7 +52,7 @@ def enforce(
     everybody: Annotated[bool, typer.Option("--all", help="All peers, and the mode itself.")] = False,
     days: Annotated[
         int, typer.Option("--days", metavar="N", min=1, max=400, help="So many clean days it takes.")
-    ] = 7,
+    ] = ENOUGH_CLEAN_DAYS,
     force: Annotated[bool, typer.Option("--force", help="Whatever was counted.")] = False,
     back: Annotated[bool, typer.Option("--back", help="Back to report mode.")] = False,
     json_output: JsonOption = False,

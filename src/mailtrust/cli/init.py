@@ -118,7 +118,7 @@ def init(
             "directory": asked.report() if asked else None,
         })  # fmt: skip
     else:
-        _tell(file, seen, asked)
+        _tell(file, seen, asked, is_probed=bool(written.server.listeners))
 
 
 def _look(here: Session, name: str | None, store: Path | None, file: Path) -> Surroundings:
@@ -211,15 +211,16 @@ def _next(file: Path, seen: Surroundings) -> list[str]:
     return [*made, there.command("enable", "CERTIFICATE"), there.command("check")]
 
 
-def _tell(file: Path, seen: Surroundings, asked: Asked | None) -> None:
+def _tell(file: Path, seen: Surroundings, asked: Asked | None, *, is_probed: bool) -> None:
     held = {None: "not there yet", 0: "no certificate in it", 1: "one certificate in it"}
     certificates = held.get(seen.certificates, f"{seen.certificates} certificates in it")
+    silent = "nothing answers here" if is_probed else "nothing answers here, so nothing is probed"
     say("looked around:")
     say(fields([
         ("configuration", str(seen.configuration or "none so far")),
         ("name", seen.name),
         ("store", f"{seen.store} ({certificates})"),
-        ("port 25", "answers, and is checked" if seen.smtp else "nothing answers here, so nothing is probed"),
+        ("port 25", "answers, and is checked" if seen.smtp else silent),
     ]))  # fmt: skip
     say(f"wrote {file}", "green")
     if asked is not None:

@@ -93,10 +93,10 @@ def fields(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without control characters and direction marks, line breaks excepted."""
+    """The text without control characters and direction marks, line breaks and tabulators excepted."""
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def write_as_it_can() -> None:

@@ -20,7 +20,7 @@ from mailtrust.cli.program import application
 from mailtrust.cli.prose import wide
 from mailtrust.config import Config
 from mailtrust.core.model.certificate import short
-from mailtrust.core.sessions import PeerReport, Way
+from mailtrust.core.sessions import ENOUGH_CLEAN_DAYS, PeerReport, Way
 from mailtrust.texts import Texts
 
 app = application()
@@ -113,7 +113,8 @@ def _reasons(one: PeerReport, shelf: Texts) -> str:
 
 
 def _next(here: Session, config: Config, peers: Iterable[PeerReport], shelf: Texts) -> Iterable[str]:
-    waiting = [one for one in peers if mode_towards(config, one.peer) == "report" and one.clean]
+    waiting = [one for one in peers if mode_towards(config, one.peer) == "report"]
+    waiting = [one for one in waiting if one.clean and one.clean_days >= ENOUGH_CLEAN_DAYS]
     if waiting:
         best = max(waiting, key=lambda one: one.clean_days)
         yield f"{shelf.label('next')}: {here.command('enforce', best.peer)}"

@@ -159,7 +159,13 @@ def now(
             step = plan(rotation, view, pace_of("now", site.policy), began)
             blocked = step.phase in (Phase.INSTALL, Phase.PUBLISH, Phase.SPREAD)
             if dry_run:
-                foretell(*_foretold(site, view, rotation, "now"), json_output=json_output)
+                gone = ", ".join(sorted(map(short, rotation.old)))
+                foretell(
+                    f"nothing: {short(rotation.new)} is not known everywhere yet: {'; '.join(_reasons(step))}"
+                    if blocked and not force
+                    else f"present {short(rotation.new)} at once, and withdraw {gone} once that has settled",
+                    json_output=json_output,
+                )
                 return 0
             if blocked and not force:
                 raise Refused(

@@ -236,7 +236,7 @@ class _Names:
     def __init__(self, view: View, today: str) -> None:
         servers = view.servers()
         urls = {look.place for server in servers for look in view.replicas(server)}
-        self._short = {**_unique(urls, place_name), **_unique(servers, lambda name: name.partition(".")[0])}
+        self._short = {**_unique(urls, place_name), **_unique(servers, _label)}
         words = "|".join(re.escape(one) for one in sorted(self._short, key=len, reverse=True))
         self._pattern = re.compile(rf"(?<![\w./@-])(?:{words})(?![\w-]|\.\w)") if words else None
         self._today = today
@@ -255,6 +255,11 @@ class _Names:
             return f"{found[1][5:] if same_year else found[1]} {found[2]}Z"
 
         return _STAMP.sub(told, text)
+
+
+def _label(name: str) -> str:
+    """The first label of a name; an address is one whole."""
+    return name if name.rpartition(".")[2].isdecimal() else name.partition(".")[0]
 
 
 def _unique(names: Iterable[str], short: Callable[[str], str]) -> dict[str, str]:

@@ -56,7 +56,8 @@ def _replica(value: object) -> str:
             f"{url!r} is not a replica",
             hint="write sqlite:// and the absolute path, sqlite:///srv/dc1.db, or ldaps://dc1.example.org",
         )
-    return url
+    # As others write it, with four slashes, it is the same file, and must not count as another replica.
+    return f"sqlite:///{url.removeprefix('sqlite:').lstrip('/')}"
 
 
 def is_ldap(url: str) -> bool:

@@ -169,6 +169,10 @@ def reports(
     return tuple(one for one in found if one is not None)
 
 
+ENOUGH_CLEAN_DAYS = 7
+"""So many it takes before a peer is enforced, unless somebody says otherwise."""
+
+
 def clean_days(counts: Iterable[Count], lost: frozenset[date] = frozenset()) -> int:
     """How many of one peer's last days in a row were clean."""
     verdicts: dict[date, bool] = {}

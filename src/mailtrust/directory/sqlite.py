@@ -286,7 +286,8 @@ def _path(url: str) -> Path:
         raise BadInput(
             f"{url!r} is not a replica", hint="write sqlite:// and the absolute path: sqlite:///srv/dc1.db"
         )
-    return Path(path)
+    # Two slashes at its beginning would be somebody else's file: to SQLite, a host.
+    return Path(f"/{path.lstrip('/')}")
 
 
 def _said(

@@ -45,7 +45,7 @@ def test_an_answer_of_the_next_hop(answer: str, expected: Complaint) -> None:
         ("Server certificate not verified", Complaint.WE_REFUSE),
         ("client TLS configuration problem", Complaint.WE_REFUSE),
         ("TLS is required, but was not offered by host hub2[192.0.2.2]", Complaint.NO_TLS),
-        ("TLS is required, but our TLS engine is unavailable", Complaint.OUR_TABLES),
+        ("TLS is required, but our TLS engine is unavailable", Complaint.OUR_TLS),
         ("connect to hub2[192.0.2.2]:25: Connection refused", Complaint.NOBODY),
         ("connect to hub2[192.0.2.2]:25: Connection timed out", Complaint.NOBODY),
         ("lost connection with hub2[192.0.2.2] while receiving the greeting", Complaint.NOBODY),

@@ -137,6 +137,17 @@ def test_our_process_serves_what_was_replaced() -> None:
     assert found.conclusion.finding.event.code == 12104
 
 
+def test_a_listener_of_postfix_that_shows_what_was_replaced_may_have_an_old_file() -> None:
+    """To reload would have it read the same file again; the agent puts ours there first."""
+    store = a_store(installed(OURS, Slot.CURRENT), installed(OLD, Slot.PREVIOUS))
+    found = asked(
+        view_of(store, our_wire(OLD)), waits(BARE), one_process=False, compile="mailtrust postfix compile",
+        restart="postfix -c /etc/postfix reload",
+    )  # fmt: skip
+
+    assert told(found) == ("ours-old-process", Owner.HERE, "mailtrust agent --once")
+
+
 def test_what_sends_may_be_older_than_what_listens() -> None:
     """Postfix's client and its listener are two processes: what the peer says it met counts."""
     gone = {OLD.fingerprint: NOON - minutes(60)}

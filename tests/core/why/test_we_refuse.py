@@ -236,6 +236,18 @@ def test_tables_that_cannot_be_read() -> None:
     assert told(found) == ("our-tables", Owner.HERE, None, False)
 
 
+@pytest.mark.parametrize(
+    ("compiles", "command"),
+    [("mailtrust postfix compile", "mailtrust postfix check"), ("", "postfix -c /etc/postfix-2 reload")],
+)
+def test_tables_made_anew_do_not_mend_a_damaged_chain_file(compiles: str, command: str) -> None:
+    words = "TLS is required, but our TLS engine is unavailable"
+
+    found = asked(view_of(), waits(words=words), compile=compiles, restart="postfix -c /etc/postfix-2 reload")
+
+    assert told(found) == ("our-tls", Owner.HERE, command, False)
+
+
 def test_nobody_in_the_directory_answers_to_that_address() -> None:
     nobody = ServerName("192.0.2.2:25")
     view = view_of(a_wire(THEIR_OLD, server=nobody, endpoint=their_wire().endpoint))  # type: ignore[union-attr]

@@ -125,6 +125,7 @@ def test_what_the_queue_says_is_asked_first_and_what_is_seen_decides() -> None:
         (waits(hop="local", words="cannot write to the mailbox"), "local", Owner.HERE),
         (waits(hop="", words="no route leads there"), "no-route", Owner.HERE),
         (waits("452 4.2.2 the mailbox is full"), "not-trust", Owner.PEER),
+        (waits(words="deferred transport"), "own-words", Owner.HERE),
     ],
 )
 def test_what_waits_for_something_else(waiting: object, code: str, owner: Owner) -> None:

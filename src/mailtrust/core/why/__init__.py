@@ -35,6 +35,7 @@ _FIRST: dict[Complaint, _Question] = {
     Complaint.THEY_REFUSE: they_refuse, Complaint.THEIR_VIEW_IS_OLD: they_refuse,
     Complaint.THEIR_TABLES: they_refuse, Complaint.THEIR_TLS: they_refuse,
     Complaint.WE_REFUSE: we_refuse, Complaint.OUR_VIEW_IS_OLD: we_refuse, Complaint.OUR_TABLES: we_refuse,
+    Complaint.OUR_TLS: we_refuse,
 }  # fmt: skip
 
 
@@ -92,6 +93,12 @@ def _elsewhere(facts: Facts, asked: Complaint) -> Conclusion:
         return Conclusion(
             "no-route", Direction.ELSEWHERE, Owner.HERE, facts.say("why.no-route", domains=domains),
             facts.say("act.no-route"),
+        )  # fmt: skip
+    if facts.stuck and not facts.stuck.spokesman.answer:
+        # Never the peer's doing: it was not even asked.
+        return Conclusion(
+            "own-words", Direction.ELSEWHERE, Owner.HERE, facts.say("why.own-words"),
+            facts.say("act.own-words"), facts.look_again,
         )  # fmt: skip
     return Conclusion(
         "not-trust",

@@ -35,6 +35,8 @@ class Complaint(StrEnum):
     OUR_VIEW_IS_OLD = "our-view-is-old"
     OUR_TABLES = "our-tables"
     """Our transport cannot look up whom it believes, or where to send."""
+    OUR_TLS = "our-tls"
+    """Our transport cannot begin TLS: it cannot use its own key and certificate."""
     NO_TLS = "no-tls"
     NOBODY = "nobody"
     """No connection, no name, no whole handshake, or a connection that broke."""
@@ -71,8 +73,8 @@ _WORDS: tuple[tuple[str, Complaint], ...] = (
     (r"server certificate not (?:verified|trusted)|client tls configuration problem", Complaint.WE_REFUSE),
     (rf"^{_STALE}\b", Complaint.OUR_VIEW_IS_OLD),
     (r"no route leads there", Complaint.NO_ROUTE),
-    (r"lookup (?:failure|error|problem)|is unavailable|transport unavailable|tls engine is unavailable",
-     Complaint.OUR_TABLES),
+    (r"tls engine is unavailable", Complaint.OUR_TLS),
+    (r"lookup (?:failure|error|problem)|is unavailable|transport unavailable", Complaint.OUR_TABLES),
     (r"connect|timed out|handshake|start tls|lost connection|conversation with|did not answer|gave no|closed|"
      r"name service error|not found|not resolved|no route to host|network is unreachable", Complaint.NOBODY),
 )  # fmt: skip

@@ -181,10 +181,13 @@ def _old_process(facts: Facts, leaf: Certificate) -> Conclusion:
     gone = facts.ours.withdrawals.get(leaf.fingerprint)
     evidence = (facts.say("proof.withdrawn", at=when(gone), **values),) if gone and finding is None else ()
     # A second hub beside the one that runs would not even come up: the port is taken.
-    restart = "act.restart-hub" if facts.one_process else "act.restart"
+    restart, command = "act.restart-hub" if facts.one_process else "act.restart", facts.restart
+    if facts.compile and finding is not None:
+        # A listener shows it, which begins anew with every session: it may be the file that is old.
+        restart, command = "act.chain", "mailtrust agent --once"
     return Conclusion(
         "ours-old-process", _THEY, Owner.HERE, facts.say("why.ours-old-process", **values),
-        facts.say(restart, **values), facts.restart or None, finding, (facts.here, leaf), evidence,
+        facts.say(restart, **values), command or None, finding, (facts.here, leaf), evidence,
         facts.say("else.withdrawn-never-returns", **values),
     )  # fmt: skip
 

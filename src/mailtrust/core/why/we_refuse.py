@@ -18,7 +18,7 @@ _WE = Direction.WE_REFUSE
 
 def we_refuse(facts: Facts) -> Conclusion | None:
     """Why we do not believe them; None where we see no reason for it."""
-    found = _blind(facts) or _tables(facts) or _not_listed(facts)
+    found = _tls(facts) or _blind(facts) or _tables(facts) or _not_listed(facts)
     return found or (_judged(facts, facts.met) if facts.met is not None else None)
 
 
@@ -51,6 +51,16 @@ def _tables(facts: Facts) -> Conclusion | None:
     return Conclusion(
         "our-tables", _WE, Owner.HERE, facts.say("why.our-tables"), facts.say("act.our-tables"),
         facts.compile or facts.restart or None,
+    )  # fmt: skip
+
+
+def _tls(facts: Facts) -> Conclusion | None:
+    """No session of ours begins, whoever is there: what is wrong only a look at the chain file tells."""
+    if _complaint(facts) is not Complaint.OUR_TLS:
+        return None
+    return Conclusion(
+        "our-tls", _WE, Owner.HERE, facts.say("why.our-tls"), facts.say("act.our-tls"),
+        "mailtrust postfix check" if facts.compile else facts.restart or None,
     )  # fmt: skip
 
 

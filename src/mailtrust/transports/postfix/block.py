@@ -20,6 +20,7 @@ from mailtrust.transports.postfix.ours import Wanted
 BEGIN = "# mailtrust begin: written by `mailtrust postfix setup`, taken back by `mailtrust postfix undo`"
 END = "# mailtrust end"
 _DIGESTS = "# mailtrust sha256 "
+_UNENDED = "# no line feed stood before these lines"
 _LEFT = "# left by `mailtrust postfix undo`, because it was edited by hand; was in force for {key}"
 _DIGEST_DIGITS, _COLUMNS = 10, 110
 
@@ -67,9 +68,11 @@ class Undone:
     kept: tuple[Kept, ...] = ()
 
 
-def written(services: Iterable[Wanted]) -> str:
-    """The lines of *services* between our comments."""
+def written(services: Iterable[Wanted], *, unended: bool = False) -> str:
+    """The lines of *services* between our comments; *unended* where what is above had no line feed."""
     lines = [line for service in services for line in service.lines()]
+    if unended:
+        lines.insert(0, _UNENDED)
     digests = textwrap.wrap(" ".join(map(_digest, lines)), _COLUMNS - len(_DIGESTS))
     return "\n".join((BEGIN, *lines, *(_DIGESTS + some for some in digests), END)) + "\n"
 
@@ -111,10 +114,12 @@ def with_block(text: str, services: Sequence[Wanted]) -> str:
     if not services:
         return without_block(text).text
     if block is None:
-        gap = "" if text.endswith("\n") or not text else "\n"
-        return f"{text}{gap}{written(services)}"
+        unended = bool(text) and not text.endswith("\n")
+        gap = "\n" if unended else ""
+        return f"{text}{gap}{written(services, unended=unended)}"
     lines = text.splitlines(keepends=True)
-    return "".join((*lines[: block.start], written(services), *lines[block.stop :]))
+    unended = any(lines[number].rstrip() == _UNENDED for number in block.ours)
+    return "".join((*lines[: block.start], written(services, unended=unended), *lines[block.stop :]))
 
 
 def without_block(text: str) -> Undone:
@@ -142,6 +147,8 @@ def without_block(text: str) -> Undone:
                 out.append(f"{_LEFT.format(key=owner.key if owner else '?')}\n#")
             kept.append(Kept(bare[number], owner.key if owner else "", silenced))
         out.append(line)
+    if len(out) == block.start and any(bare[number].rstrip() == _UNENDED for number in block.ours):
+        out[-1:] = [one.removesuffix("\n") for one in out[-1:]]
     gone = frozenset(one.key for one in owners.values() if _is_ours(one, block))
     return Undone("".join(out), gone, tuple(kept))
 

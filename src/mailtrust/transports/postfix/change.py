@@ -29,6 +29,7 @@ from mailtrust.transports.postfix.master_cf import entries
 from mailtrust.transports.postfix.ours import Wanted
 
 _FIRST = (3, 4)
+_UNENDED = "\\ No newline at end of file"
 _TASTE = ("syslog_name", "smtpd_tls_loglevel", "smtp_tls_loglevel", LISTS[0])
 """What a service may have as it likes; the restrictions are judged by what they come to."""
 
@@ -53,7 +54,8 @@ class Change:
     def diff(self) -> str:
         """As ``diff -u`` shows it."""
         before, after = (text.splitlines(keepends=True) for text in (self.before, self.after))
-        return "".join(difflib.unified_diff(before, after, str(self.file), str(self.file)))
+        shown = difflib.unified_diff(before, after, str(self.file), str(self.file))
+        return "".join(one if one.endswith("\n") else f"{one}\n{_UNENDED}\n" for one in shown)
 
 
 def master_file(folder: Path) -> Path:
@@ -131,9 +133,12 @@ def refuse_deaf(instance: Configuration, endpoints: Iterable[Endpoint]) -> None:
                 errno.EADDRNOTAVAIL: "this host does not have that address",
                 errno.EACCES: "this account may not listen there",
             }.get(error.errno or 0, (error.strerror or str(error)).lower())
+            itself = (
+                error.errno == errno.EADDRINUSE and "; if it is this Postfix, after an undo, reload it first"
+            )
             raise Refused(
                 f"Postfix could not listen at {endpoint}, and would stop altogether: {why}",
-                hint="name an inner address of this host and a free port in server.listeners",
+                hint=f"name an inner address of this host and a free port in server.listeners{itself or ''}",
             ) from error
 
 

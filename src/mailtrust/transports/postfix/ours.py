@@ -95,6 +95,9 @@ def wanted(endpoint: Endpoint, places: Places, log_name: str) -> Wanted:
         "smtpd_sender_restrictions": "",
         "smtpd_relay_restrictions": "permit_tls_clientcerts,defer",
         "smtpd_recipient_restrictions": "",
+        # Postfix takes every bare <postmaster> before it asks the lists above; this one it asks all the same.
+        "smtpd_data_restrictions": who,
+        "smtpd_end_of_data_restrictions": "",
     })  # fmt: skip
 
 

@@ -39,6 +39,9 @@ class Lifetimes:
     """`bounce_queue_lifetime`."""
 
 
+_ON_HOLD = "on hold"
+
+
 @dataclass(frozen=True, slots=True)
 class Queued:
     """One message of the queue, as Postfix says it."""
@@ -79,15 +82,18 @@ def address(reason: str) -> str:
 
 def _waiting(message: Queued, hop_of: Hops, lifetimes: Lifetimes) -> Iterator[Waiting]:
     groups: dict[tuple[str, str], list[str]] = {}
-    for recipient, reason in message.recipients:
-        hop = hop_of(recipient) or address(reason)
+    for recipient, tried in message.recipients:
+        hop = hop_of(recipient) or address(tried)
+        # What its last try came to keeps it no longer.
+        reason = _ON_HOLD if message.queue == "hold" else tried
         groups.setdefault((hop, reason), []).append(recipient)
     lifetime = lifetimes.messages if message.sender else lifetimes.reports
+    ends_at = None if message.queue == "hold" else message.arrived_at + lifetime
     for (hop, reason), recipients in groups.items():
         said = answer(reason)
         yield Waiting(
             message.id, hop, tuple(sorted({_domain(one) for one in recipients})), message.arrived_at,
-            said, "" if said else reason, None, message.arrived_at + lifetime,
+            said, "" if said else reason, None, ends_at,
         )  # fmt: skip
 
 
