@@ -100,12 +100,12 @@ def step(world: World, host: Host, sample: int = 0) -> Iterator[str]:
     yield "looked"
     now, diary = host.clock(world.minute), host.diary
     diary.record_seen(view.latest[host.name].values(), now)  # type: ignore[arg-type]  # it has no others
-    host.is_shown_anew &= any(look.found is None for look in view.wires(host.name))
+    _met(world, host, view)
     yield "remembered"
     now = host.clock(world.minute)
     ended = succession.outcome(host.name, view, POLICY, now)
     if ended and view.history.intent is not None:
-        world.end(host, view.history.intent, ended)
+        world.end(host, view.history.intent, ended, view)
         return
     found = succession.course(host.name, view, POLICY, now)
     world.thought(host, found)
@@ -126,6 +126,14 @@ def step(world: World, host: Host, sample: int = 0) -> Iterator[str]:
     yield "decided"
     is_stolen = found.plan.rotation.compromised
     yield from perform(world, host, action, "compromised" if is_stolen else found.why)
+
+
+def _met(world: World, host: Host, view: View) -> None:
+    """What somebody put back has been seen, and is on record."""
+    host.is_shown_anew &= any(look.found is None for look in view.wires(host.name))
+    for replica, look in zip(world.directory.replicas, view.replicas(host.name), strict=True):
+        if look.found is not None:
+            replica.unmet.discard(host.number)
 
 
 def perform(world: World, host: Host, action: Action, why: str) -> Iterator[str]:

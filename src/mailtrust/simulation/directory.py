@@ -79,6 +79,8 @@ class Replica:
     """Nothing reaches it from the others."""
     hides: bool = False
     """It answers, and shows nothing: as after a lost access right."""
+    unmet: set[int] = field(default_factory=set)
+    """The hosts whose agents have not met it yet as it was set back: until then nothing fills it."""
 
 
 @dataclass(slots=True)
@@ -149,6 +151,8 @@ class Directory:
         """Let *to* have what *origin* has (embedded), or the next of the primary's writes (numbered)."""
         target, source = self.replicas[to], self.replicas[origin if self.embedded else self.primary]
         if target is source or target.is_cut or source.is_cut or not (target.is_up and source.is_up):
+            return
+        if target.unmet or (self.embedded and source.unmet):
             return
         if self.embedded:
             if target.state is not source.state:

@@ -141,6 +141,7 @@ def _restore(world: World, one: int, _: int) -> None:
     if number == directory.primary and not directory.embedded:
         return
     replica.state = replica.backup
+    replica.unmet.update(world.agents)
 
 
 def _promote(world: World, one: int, _: int) -> None:
@@ -258,6 +259,8 @@ def _lose_certificate(world: World, one: int, _: int) -> None:
 
 def _lose_journal(world: World, one: int, _: int) -> None:
     host = _host(world, one)
+    if world.under_way:
+        return
     host.diary = Diary()
     # What no replica remembers nobody remembers now: a numbered directory forgets it all.
     states = [replica.state for replica in world.directory.replicas]

@@ -54,8 +54,8 @@ class Host:
     drift: float = 0.0
     stepped: float = 0.0
     """How far its clock was set forward in all."""
-    excused: set[ServerName] = field(default_factory=set)
-    """Whose present certificate it need not know: outside what is promised (`docs/rotation.md`)."""
+    excused: set[Fingerprint] = field(default_factory=set)
+    """What it need not know yet: outside what is promised (`docs/rotation.md`)."""
 
     def __post_init__(self) -> None:
         self.name = host_name(self.number)

@@ -50,6 +50,9 @@ def come_to_rest(world: World, rotating: Iterable[Host]) -> None:
     for host in rotating:
         _judge_publishing(world, host)
     for host in rotating:
+        # What was set back is met before anything fills it.
+        world.advance(host, 0, None)
+    for host in rotating:
         intent = host.diary.intent
         if intent is not None and intent.rotation.new in host.keyless:
             happen(world, ("undo", host.number, 0))

@@ -109,7 +109,7 @@ def world_of(setting: Setting) -> World:
         for host in hosts[: setting.rotating]:
             published[host.name] += (host.make(day, successor=True),)
     directory = Directory.holding(published, REPLICAS, day, embedded=setting.embedded)
-    world = World(hosts, directory, step)
+    world = World(hosts, directory, step, agents=tuple(range(setting.rotating)))
     for host, drift in zip(hosts, setting.drifts, strict=True):
         host.drift = drift
         world.renew(host)

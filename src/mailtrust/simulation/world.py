@@ -16,7 +16,7 @@ from typing import Protocol
 from mailtrust.core.model.certificate import Certificate, Fingerprint
 from mailtrust.core.model.plan import Phase
 from mailtrust.core.model.server import ServerName
-from mailtrust.core.model.sighting import Intent
+from mailtrust.core.model.sighting import Intent, View
 from mailtrust.core.model.trust import Column, Trusted, Verdict
 from mailtrust.core.succession import Course
 from mailtrust.simulation.directory import Directory, Replica
@@ -49,6 +49,8 @@ class World:
     under_way: dict[tuple[int, int], tuple[Iterator[str], str]] = field(default_factory=dict)
     """Steps that are suspended, by host and writer, and where."""
     one_writer: bool = True
+    agents: tuple[int, ...] = ()
+    """The hosts whose agents look at a replica that was set back before it is filled again."""
     gone: set[tuple[ServerName, Fingerprint]] = field(default_factory=set)
     """What was withdrawn for good."""
     stolen: set[Fingerprint] = field(default_factory=set)
@@ -155,13 +157,17 @@ class World:
             for fingerprint in host.shown(self.minute):
                 leaf = host.leaves[fingerprint]
                 for peer in self.hosts:
-                    if peer is not host and leaf.pin not in peer.snapshot.servers:
+                    if leaf.pin in peer.snapshot.servers:
+                        # From here on it must not forget it.
+                        peer.excused.discard(fingerprint)
+                    elif peer is not host:
                         self._judge_session(host, peer, leaf)
 
     def _judge_session(self, host: Host, peer: Host, leaf: Certificate) -> None:
         if isinstance(self.judged(peer, leaf), Trusted):
             return
-        if host.name in peer.excused or leaf.fingerprint in self.stolen:
+        excused = leaf.fingerprint in peer.excused and not self._could_see(peer, host, leaf)
+        if excused or leaf.fingerprint in self.stolen:
             self.rejected += 1
         else:
             self.breaks(f"{peer.name} rejects {host.name}")
@@ -185,27 +191,22 @@ class World:
         if (host.name, fingerprint) in self.gone:
             self.breaks(f"{host.name} presents again what was withdrawn")
         for peer in self.hosts:
-            if (
-                peer is not host
-                and leaf.pin not in peer.snapshot.servers
-                and self._is_excused(host, peer, leaf, why)
-            ):
-                peer.excused.add(host.name)
+            if peer is not host and leaf.pin not in peer.snapshot.servers:
+                is_stale = self.minute - peer.renewed_at > SNAPSHOT_MAX_AGE
+                if why in _TRUSTING or (is_stale and (why == "now" or not self.meets(host, peer))):
+                    peer.excused.add(fingerprint)
         host.set_slots(host.slots.with_current(fingerprint))
         self._told("presented", host, fingerprint)
         if host.is_hub and not host.is_frozen:
             host.show(fingerprint, self.minute)
         self.judge_sessions()
 
-    def _is_excused(self, host: Host, peer: Host, leaf: Certificate, why: str) -> bool:
-        if peer.is_hub and self.reaches(peer, peer.home):
-            home = self.directory.replicas[peer.home]
-            if not home.hides and any(one.certificate.pin == leaf.pin for one in home.state.found(host.name)):
-                return False
-        if why in _TRUSTING:
-            return True
-        is_stale = self.minute - peer.renewed_at > SNAPSHOT_MAX_AGE
-        return is_stale and (why == "now" or not self.meets(host, peer))
+    def _could_see(self, peer: Host, host: Host, leaf: Certificate) -> bool:
+        """Whether that peer looks again before it says no, and would find it."""
+        if not peer.is_hub or not self.reaches(peer, peer.home):
+            return False
+        home = self.directory.replicas[peer.home]
+        return not home.hides and any(one.certificate.pin == leaf.pin for one in home.state.found(host.name))
 
     def put_chain_right(self, host: Host) -> None:
         """The transport takes what is current, where it does not see to that itself."""
@@ -222,8 +223,8 @@ class World:
         self._told("withdrawn", host, fingerprint)
         return True
 
-    def end(self, host: Host, intent: Intent, outcome: str) -> None:
-        """A rotation that was asked for is over: what it replaced stands nowhere that can be seen."""
+    def end(self, host: Host, intent: Intent, outcome: str, view: View) -> None:
+        """A rotation that was asked for is over: what it replaced stood nowhere that could be seen."""
         host.diary.end()
         self._told(f"rotation-{outcome}", host, intent.rotation.new)
         if outcome == "done":
@@ -234,7 +235,9 @@ class World:
                 if host.diary.history().is_dead(replica.name, now) or not self.reaches(host, number):
                     continue
                 shown = {one.certificate.fingerprint for one in replica.state.found(host.name)}
-                if not replica.hides and shown & old:
+                # Whatever came back there since the look is for the next one.
+                came_back = _looked_without(view, host.name, replica.name, old)
+                if not replica.hides and shown & old and not came_back:
                     self.breaks(f"{host.name}'s rotation is over, and {replica.name} shows what it replaced")
 
     def thought(self, host: Host, course: Course | None) -> None:
@@ -277,3 +280,8 @@ class World:
     def _told(self, what: str, host: Host, fingerprint: Fingerprint | None, **values: str) -> None:
         if self.tell is not None:
             self.tell(what, {"server": host.name, "fingerprint": fingerprint or "", **values})
+
+
+def _looked_without(view: View, server: ServerName, place: str, old: frozenset[Fingerprint]) -> bool:
+    found = next((look.found for look in view.replicas(server) if look.place == place), None)
+    return found is not None and old.isdisjoint(one.certificate.fingerprint for one in found)
