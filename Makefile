@@ -6,6 +6,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
+# What was compiled is kept: tests start hundreds of processes, which would compile it all anew.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check
 GENERATED := make_config_docs make_command_docs make_event_docs make_metrics_docs make_message_catalogs \
     make_advice_docs make_json_docs

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.plan import Install, Phase, Publish, Rotation, Withdraw
-from mailtrust.core.model.sighting import Act, History, Installed, Intent, Slot, View
+from mailtrust.core.model.sighting import NOT_ENDED, Act, History, Installed, Intent, Slot, View
 from mailtrust.core.policy import Policy
 from mailtrust.core.succession import compromised, course, due_at, lead, outcome, start, undo
 from tests.make import (
@@ -162,6 +162,18 @@ def test_what_was_replaced_is_withdrawn_when_the_new_one_has_settled() -> None:
 
     assert withdrawal == ("finish", Phase.WITHDRAW, Withdraw(HUB1, OLD.fingerprint))
     assert next_thing(a_view(store, *replicas, a_wire(NEW)))[:2] == ("finish", Phase.SPREAD)
+
+
+def test_what_was_begun_to_be_withdrawn_comes_back_only_where_the_primary_shows_it() -> None:
+    """An agent may be killed before it has learned what became of it, and LDAP remembers nothing."""
+    begun = Act("withdraw", HUB1, NEW.fingerprint, NOON, DC1, failed=NOT_ENDED)
+    store = a_store(CURRENT, NEXT)
+    taken = a_view(store, a_replica(DC1, OLD), a_replica(DC2, OLD, NEW), acts=(begun,))
+    refused = a_view(store, *BOTH, acts=(begun,))
+
+    assert next_thing(taken) == ("successor", Phase.INSTALL, MAKE)
+    assert taken.is_withdrawn(HUB1, NEW)
+    assert not refused.is_withdrawn(HUB1, NEW)
 
 
 def test_a_rotation_leads_from_the_current_one_to_the_next() -> None:

@@ -39,7 +39,8 @@ from mailtrust.core.model.plan import (
     Rotation,
     Withdraw,
 )
-from mailtrust.core.model.sighting import Act, Installed, Slot, View
+from mailtrust.core.model.server import ServerName
+from mailtrust.core.model.sighting import NOT_ENDED, Act, Installed, Slot, View
 from mailtrust.core.repair import repairs
 from mailtrust.core.rotation import plan
 from mailtrust.core.succession import ENABLE_PACE
@@ -90,6 +91,7 @@ async def perform(site: Site, action: Action) -> None:
             await asyncio.to_thread(site.store.make_current, fingerprint, clock.now())
             _record(site, Act("present", action.server, fingerprint, clock.now()))
         case Withdraw(server=server, fingerprint=fingerprint, pin=pin):
+            _record_begun(site, "withdraw", server, fingerprint)
             if pin is not None:
                 await site.directory.withdraw_key(server, pin, clock.now())
             await site.directory.withdraw(server, fingerprint, clock.now())
@@ -148,7 +150,7 @@ async def enable(
         return Enabled(
             held, step, changed=False, relisted=relisted, unread=_unread(view, site), view=view
         )  # fmt: skip
-    _record_begun(site, fingerprint)
+    _record_begun(site, "enable", site.server, fingerprint)
     if (under_way := view.history.intent) is not None and under_way.rotation.new != fingerprint:
         site.journal.end(under_way.rotation, "superseded", clock.now())
     deadline = clock.now() + (wait or timedelta(0))
@@ -211,7 +213,7 @@ async def fix(site: Site, *, dry_run: bool = False) -> tuple[tuple[Action, ...],
             return (*done, *todo), seen
         for action in todo:
             if isinstance(action, Publish):
-                _record_begun(site, action.fingerprint)
+                _record_begun(site, "enable", site.server, action.fingerprint)
             await _alone(site, "fix", action)
             if isinstance(action, Publish):
                 _record_enabled(site, Rotation(site.server, action.fingerprint, action.replica))
@@ -282,10 +284,9 @@ def _unwritable(site: Site, view: View, rotation: Rotation) -> str:
     return f"{short(rotation.new)} cannot be published at {place}: {why}"
 
 
-def _record_begun(site: Site, fingerprint: Fingerprint) -> None:
+def _record_begun(site: Site, what: str, server: ServerName, fingerprint: Fingerprint) -> None:
     """First, so that whoever is killed in between leaves a trace of what was meant."""
-    began = Act("enable", site.server, fingerprint, clock.now(), failed="it did not come to its end")
-    _record(site, began)
+    _record(site, Act(what, server, fingerprint, clock.now(), failed=NOT_ENDED))
 
 
 def _record_enabled(site: Site, rotation: Rotation) -> None:

@@ -22,7 +22,7 @@ from mailtrust.core.checks.case import Case
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.event import Said
 from mailtrust.core.model.plan import Action, Install, Publish, Restrict
-from mailtrust.core.model.sighting import Act, Installed, Slot, View
+from mailtrust.core.model.sighting import NOT_ENDED, Act, Installed, Slot, View
 from mailtrust.core.repair import Mend, may_enrol, unasked
 from mailtrust.errors import MailtrustError, StoreUnavailable
 
@@ -74,7 +74,7 @@ async def enrol(site: Site) -> tuple[Action, ...]:
             said = Said("enrol.nothing-there", {"store": str(site.store.folder), "server": site.server})
             site.journal.record_plan(planned(site.server, ENROL, (said,), clock.now()))
             # First, so that whoever is killed before a certificate is there leaves a trace of what was meant.
-            began = Act(ENROL, site.server, Fingerprint(""), clock.now(), failed="it did not come to its end")
+            began = Act(ENROL, site.server, Fingerprint(""), clock.now(), failed=NOT_ENDED)
             site.journal.record_act(began)
         held = next(_made_since(view, site, begun), None)
         made = () if held else (Install(site.server),)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mailtrust.core import rotation, succession
 from mailtrust.core.model.plan import Action, Install, Present, Publish, Rehearse, Withdraw
 from mailtrust.core.model.sighting import (
+    NOT_ENDED,
     Act,
     RehearsalSighting,
     ReplicaSighting,
@@ -153,6 +154,8 @@ def perform(world: World, host: Host, action: Action, why: str) -> Iterator[str]
             yield "recorded"
             world.put_chain_right(host)
         case Withdraw(fingerprint=fingerprint, pin=pin):
+            diary.record_act(Act("withdraw", host.name, fingerprint, now, failed=NOT_ENDED))
+            yield "begun"
             if pin is not None:
                 world.directory.withdraw_key(world.directory.primary, pin)
                 yield "key withdrawn"

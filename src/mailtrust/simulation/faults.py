@@ -16,7 +16,7 @@ from mailtrust.agent.refusals import refuse_to_enable, refuse_to_withdraw
 from mailtrust.core import succession
 from mailtrust.core.model.certificate import Fingerprint
 from mailtrust.core.model.plan import Rotation
-from mailtrust.core.model.sighting import Act, Dead, Intent
+from mailtrust.core.model.sighting import NOT_ENDED, Act, Dead, Intent
 from mailtrust.errors import MailtrustError
 from mailtrust.simulation.agent import look
 from mailtrust.simulation.diary import Diary
@@ -142,6 +142,7 @@ def _restore(world: World, one: int, _: int) -> None:
         return
     replica.state = replica.backup
     replica.unmet.update(world.agents)
+    _forget(world)
 
 
 def _promote(world: World, one: int, _: int) -> None:
@@ -262,10 +263,27 @@ def _lose_journal(world: World, one: int, _: int) -> None:
     if world.under_way:
         return
     host.diary = Diary()
-    # What no replica remembers nobody remembers now: a numbered directory forgets it all.
-    states = [replica.state for replica in world.directory.replicas]
-    known = {one for state in states for one in state.withdrawn.get(host.name, {})}
-    world.gone -= {one for one in world.gone if one[0] == host.name and one[1] not in known}
+    _forget(world)
+
+
+def _forget(world: World) -> None:
+    """What neither a journal nor a replica remembers nobody can keep from coming back."""
+    world.gone = {
+        (server, one)
+        for host in world.hosts
+        for server, one in world.gone
+        if server == host.name
+        and (
+            any(one in replica.state.withdrawn.get(server, {}) for replica in world.directory.replicas)
+            or one in _on_record(host)
+        )
+    }
+
+
+def _on_record(host: Host) -> set[Fingerprint]:
+    history = host.diary.history()
+    begun, done = history.withdrawals_begun(host.name), history.withdrawn(host.name)
+    return {one for one, _ in (*begun, *done)}
 
 
 # Operators
@@ -327,9 +345,7 @@ def _enable(world: World, one: int, _: int) -> None:
     made = host.make(now)
     held = next(held for held in host.held if held.certificate == made)
     refuse_to_enable(held, look(world, host), host.name)
-    host.diary.record_act(
-        Act("enable", host.name, made.fingerprint, now, failed="it did not come to its end")
-    )
+    host.diary.record_act(Act("enable", host.name, made.fingerprint, now, failed=NOT_ENDED))
 
 
 def _withdraw(world: World, one: int, two: int) -> None:

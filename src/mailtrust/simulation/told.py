@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from mailtrust.core.checks import diagnose
 from mailtrust.core.model.certificate import Fingerprint
-from mailtrust.core.model.sighting import Act, Dead
+from mailtrust.core.model.sighting import NOT_ENDED, Act, Dead
 from mailtrust.core.succession import Course, asked, course
 from mailtrust.simulation.agent import whole_view
 from mailtrust.simulation.faults import EVENTS
@@ -186,9 +186,7 @@ def _enable_next(stage: _Stage, _: str) -> None:
     host = stage.host
     if host.slots.next is not None:
         now = host.clock(stage.world.minute)
-        host.diary.record_act(
-            Act("enable", host.name, host.slots.next, now, failed="it did not come to its end")
-        )
+        host.diary.record_act(Act("enable", host.name, host.slots.next, now, failed=NOT_ENDED))
 
 
 def _sleep(stage: _Stage) -> None:

@@ -226,6 +226,10 @@ _AnySighting = TypeVar(
 )
 
 
+NOT_ENDED = "it did not come to its end"
+"""Why an act has failed that was begun and of which no more is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """Something that was done here, from the journal."""
@@ -282,6 +286,12 @@ class History:
         """What we took out for good; an LDAP directory forgets it, and then nobody else knows."""
         for act in self.acts:
             if (act.what, act.server) == ("withdraw", server) and not act.failed:
+                yield act.fingerprint, act.done_at
+
+    def withdrawals_begun(self, server: ServerName) -> Iterator[tuple[Fingerprint, datetime]]:
+        """What we began to take out: whoever is killed meanwhile does not learn whether it came to that."""
+        for act in self.acts:
+            if (act.what, act.server, act.failed) == ("withdraw", server, NOT_ENDED):
                 yield act.fingerprint, act.done_at
 
     def last_of(self, what: str, server: ServerName) -> Act | None:
@@ -351,10 +361,21 @@ class View:
     def withdrawals(self, server: ServerName) -> Mapping[Fingerprint, datetime]:
         """What was taken out for good, and when: by the replicas that remember it, and by our journal."""
         gone: dict[Fingerprint, datetime] = dict(self.history.withdrawn(server))
+        for fingerprint, at in self.history.withdrawals_begun(server):
+            if not self._stands_at_primary(server, fingerprint):
+                gone.setdefault(fingerprint, at)
         for look in self.replicas(server):
             for fingerprint, at in look.withdrawn.items():
                 gone[fingerprint] = min(at, gone.get(fingerprint, at))
         return gone
+
+    def _stands_at_primary(self, server: ServerName, fingerprint: Fingerprint) -> bool:
+        return any(
+            one.certificate.fingerprint == fingerprint
+            for look in self.replicas(server)
+            if look.primary
+            for one in look.found or ()
+        )
 
     def is_withdrawn(self, server: ServerName, leaf: Certificate) -> bool:
         """True if it, or its key, was taken out for good."""
