@@ -85,6 +85,7 @@ class AdviceChanges(Strict, frozen=True):
     gone: list[AdviceLine]
     still_there: list[str]
     not_judged_now: list[AdviceLine]
+    not_judged_then: list[str]
 
 
 class Analysis(Strict, frozen=True):

@@ -200,11 +200,12 @@ class _Report(msgspec.Struct):
     analyzed_at: datetime
     advice: list[_Line]
     acknowledged: list[_Line] = []
+    rules: list[str] = []
 
 
-def read_report(data: bytes, place: str) -> tuple[datetime, tuple[Line, ...]]:
+def read_report(data: bytes, place: str) -> tuple[datetime, tuple[Line, ...], tuple[str, ...]]:
     """
-    When a former report was made, and what it advised; *place* is what to call it.
+    When a former report was made, what it advised and which rules were asked; *place* is what to call it.
 
     Raises: BadInput for what is no report of ours, or is damaged.
     """
@@ -221,9 +222,8 @@ def read_report(data: bytes, place: str) -> tuple[datetime, tuple[Line, ...]]:
     odd = [one.rule for one in each if not one.rule.removeprefix("A").isdecimal()]
     if odd:
         raise BadInput(f"{place} speaks of a rule {odd[0]!r}, which there cannot be")
-    return report.analyzed_at, tuple(
-        Line(one.key, one.rule, one.server, one.severity, one.message) for one in each
-    )
+    lines = tuple(Line(one.key, one.rule, one.server, one.severity, one.message) for one in each)
+    return report.analyzed_at, lines, tuple(report.rules)
 
 
 def rules_report(numbers: Iterable[int], texts: Texts) -> dict[str, Any]:
@@ -261,6 +261,7 @@ def _changes(found: Compared) -> dict[str, Any]:
         "gone": [_gone(one) for one in found.gone],
         "still_there": [one.key for one in found.still],
         "not_judged_now": [_gone(one) for one in found.not_now],
+        "not_judged_then": [one.key for one in found.not_then],
     }
 
 

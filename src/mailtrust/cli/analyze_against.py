@@ -27,13 +27,13 @@ def compared_with(
     if file is None or (against is None and not file.exists()):
         return None
     try:
-        since, before = read_report(read_file(file), str(file))
+        since, before, asked_then = read_report(read_file(file), str(file))
     except BadInput as error:
         if against is not None:
             raise
         caution(f"{error.message}; this report takes its place")
         return None
-    return compared(since, before, lines_of(seen, texts), seen.facts, seen.asked)
+    return compared(since, before, lines_of(seen, texts), seen.facts, seen.asked, asked_then)
 
 
 def remember(config: Config | None, report: str, *, exchange: bool) -> None:

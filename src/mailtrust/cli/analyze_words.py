@@ -107,9 +107,10 @@ def _differences(found: Compared, texts: Texts) -> Iterator[tuple[str, str]]:
         (texts.label("advice-new"), found.new),
         (texts.label("advice-gone"), found.gone),
         (texts.label("advice-not-now"), found.not_now),
+        (texts.label("advice-not-then"), found.not_then),
     ):
         yield from ((label, _line(one)) for one in lines)
-    if not (found.new or found.gone or found.not_now):
+    if not (found.new or found.gone or found.not_now or found.not_then):
         yield "", texts.label("advice-nothing-new")
     if found.still:
         yield texts.label("advice-still"), str(len(found.still))

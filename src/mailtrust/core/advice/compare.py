@@ -38,22 +38,34 @@ class Compared:
     still: tuple[Line, ...] = ()
     not_now: tuple[Line, ...] = ()
     """Advised then, and not judged now."""
+    not_then: tuple[Line, ...] = ()
+    """Advised now; then its rule was not asked, so that it may be old."""
 
 
 def compared(
-    since: datetime, before: Iterable[Line], now: Iterable[Line], facts: Facts, asked: Collection[int]
+    since: datetime,
+    before: Iterable[Line],
+    now: Iterable[Line],
+    facts: Facts,
+    asked: Collection[int],
+    asked_then: Collection[str],
 ) -> Compared:
-    """The difference; *facts* are those of now, and *asked* the rules and events that were judged by them."""
+    """
+    The difference; *facts* are those of now, *asked* the rules and events that were judged by them, and
+    *asked_then* the same of the former report, as it writes them.
+    """
     then = {one.key: one for one in before}
     today = {one.key: one for one in now}
     lost = [one for key, one in then.items() if key not in today]
     judged = {one.key for one in lost if _is_judged(one, facts, asked)}
+    come = [one for key, one in today.items() if key not in then]
     return Compared(
         since,
-        tuple(one for key, one in today.items() if key not in then),
+        tuple(one for one in come if one.rule in asked_then),
         tuple(one for one in lost if one.key in judged),
         tuple(one for key, one in today.items() if key in then),
         tuple(one for one in lost if one.key not in judged),
+        tuple(one for one in come if one.rule not in asked_then),
     )
 
 
