@@ -26,7 +26,7 @@ def test_no_schedule_breaks_what_must_hold(first: int) -> None:
     "seed",
     [
         10044398, 10079871, 10080742, 10116599, 10185976, 10242088, 10266808, 20019352, 20030376, 20035466,
-        20037669, 20087613, 30072858, 30075240,
+        20037669, 20087613, 30072858, 30075240, 31052743,
     ],
 )  # fmt: skip
 def test_what_broke_once_holds(seed: int) -> None:

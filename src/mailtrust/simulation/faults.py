@@ -220,7 +220,8 @@ def _old_chain(world: World, one: int, _: int) -> None:
     """Somebody puts the file of before back; it stands there until an agent has looked."""
     host = _host(world, one)
     fit = _published(world, host) & set(host.presented)
-    old = next((one for one in host.slots.previous if one in fit), None)
+    withdrawn = {one for server, one in world.gone if server == host.name}
+    old = next((one for one in host.slots.previous if one in fit - withdrawn), None)
     if host.is_hub or old is None or world.under_way:
         return
     host.show(old, world.minute)
