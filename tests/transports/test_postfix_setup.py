@@ -288,8 +288,9 @@ def test_an_edit_that_defeats_the_purpose_is_not_written_over(
     assert desk.master.read_text() == edited
 
 
-def test_the_printed_lines_are_accepted_as_they_are(desk: PostfixDesk) -> None:
+def test_the_printed_lines_are_accepted_as_they_are(running: PostfixDesk) -> None:
     """By `check` and by `setup`, also where configuration management leaves our comments out."""
+    desk = running
     printed = desk.must("setup", "--print", "--json").reads("postfix-setup-print")["master_cf"]
     bare = "".join(f"{line}\n" for line in printed.splitlines() if not line.startswith("#"))
     before = desk.master.read_text()
@@ -298,6 +299,8 @@ def test_the_printed_lines_are_accepted_as_they_are(desk: PostfixDesk) -> None:
 
     for lines in (printed, bare):
         desk.master.write_text(before + lines)
+        desk.one.reload()
+        postfix.until(lambda: postfix.answers(desk.one.inner), "the new listener answers")
 
         assert "no error and no warning" in desk.must("check").out
         assert "nothing to change" in desk.must("setup").out

@@ -4,7 +4,7 @@ import typer
 
 from mailtrust.cli.frame import DryRunOption, JsonOption, YesOption, confirm, session
 from mailtrust.cli.output import caution, emit, say
-from mailtrust.cli.postfix_instance import InstanceOption, folder_of, its_command, places_of
+from mailtrust.cli.postfix_instance import InstanceOption, folder_of, places_of
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.change import Change, apply, taken_back
 from mailtrust.transports.postfix.look import routes_of
@@ -44,7 +44,7 @@ def undo(
     _tell(change, json_output=json_output, done=change.needed and not dry_run)
     if change.needed and not dry_run and not json_output:
         say("next: let Postfix read master.cf")
-        say(f"  {its_command(folder, 'postfix', 'reload')}")
+        say(f"  {postconf.its_command(folder, 'postfix', 'reload')}")
         say(f"the tables and the chain file in {places_of(config).folder} stay; nothing reads them then")
 
 

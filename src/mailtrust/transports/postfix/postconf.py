@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -39,7 +40,14 @@ _OVERRIDE = re.compile(
     r"(?P<key>.+/(?:inet|unix|unix-dgram|fifo|pass))/(?P<name>[^/ ]+) =(?: (?P<value>.*))?\Z"
 )
 _TIMEOUT = 30.0
+_USUAL = Path("/etc/postfix")
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def its_command(folder: Path, *words: str) -> str:
+    """A command of Postfix's own, as it has to be typed for that instance."""
+    named = () if folder == _USUAL else ("-c", str(folder))
+    return shlex.join((words[0], *named, *words[1:]))
 
 
 def read(folder: Path) -> Configuration:
