@@ -246,6 +246,19 @@ def test_undo_leaves_what_was_edited_since(running: PostfixDesk) -> None:
     assert postfix.answers(running.one.port)
 
 
+def test_undo_that_cannot_tell_our_lines_any_more_says_so_and_changes_nothing(desk: PostfixDesk) -> None:
+    desk.must("setup", "--yes")
+    lines = desk.master.read_text().splitlines(keepends=True)
+    bare = "".join(one for one in lines if "mailtrust sha256" not in one)
+    desk.master.write_text(bare)
+
+    ran = desk.type("undo", "--yes")
+
+    assert ran.code == 1
+    assert f"nothing was changed: whether {desk.listener}/inet, hub/unix is as" in ran.err
+    assert desk.master.read_text() == bare
+
+
 def squeezed(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
