@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +16,13 @@ from mailtrust.agent.doctor import blind, examine, judged
 from mailtrust.agent.site import open_site
 from mailtrust.config import load
 from mailtrust.core.checks import Verdict
-from mailtrust.core.model.server import server_name
+from mailtrust.core.model.server import Endpoint, server_name
 from mailtrust.core.model.sighting import WireFailure, WireSighting
 from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.transports.postfix.block import with_block
 from mailtrust.transports.postfix.compile import NOBODY
+from mailtrust.transports.postfix.doctor.restrictions import AT_DATA
+from mailtrust.transports.postfix.ours import Places, all_wanted
 from tests import postfix
 from tests.make import a_certificate, days
 from tests.postfix import chain_pem
@@ -106,6 +110,12 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
     "nobody is asked": (edit("ask_ccert=yes", "ask_ccert=no"), [(12118, None)]),
     "no TLS": (edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=none"), [(12117, None)]),
     "authorities are named": (edit("smtpd_tls_CAfile=", "smtpd_tls_CAfile=/etc/ca.pem"), [(12146, None)]),
+    "a bare postmaster is let in": (
+        lambda desk: desk.master.write_text(
+            re.sub(r".*smtpd_data_restrictions.*\n", "", desk.master.read_text())
+        ),
+        [(12132, "open")],
+    ),
     "mynetworks is let in": (
         lambda desk: (
             desk.edit(CLIENTS, f"{CLIENTS} permit_mynetworks,"),
@@ -417,6 +427,25 @@ def test_what_is_said_to_be_typed_mends_a_chain_file(desk: PostfixDesk) -> None:
     assert desk.findings() in ([], [(12117, None)])
     desk.one.reload()
     postfix.until(lambda: desk.findings() == [], "new processes have loaded it")
+
+
+def test_setup_mends_the_listener_of_an_older_release(written: PostfixDesk) -> None:
+    """As it was written before the lists at DATA: a stranger's mail for a bare <postmaster> got in."""
+    written.must("undo", "--yes")
+    places = Places(written.one.tables)
+    older = [
+        replace(one, options={k: v for k, v in one.options.items() if k not in AT_DATA})
+        for one in all_wanted((Endpoint("127.0.0.1", written.one.inner),), places, "postfix")
+    ]
+    written.master.write_text(with_block(written.master.read_text(), older))
+    with running(written):
+        [finding] = written.type("check", "--json").json["findings"]
+        assert (finding["event"], finding["cause"]) == (12132, "open")
+        assert finding["action"] == "mailtrust postfix setup"
+
+        written.must("setup", "--yes")
+
+        assert written.findings() == []
 
 
 def test_setup_says_how_to_put_the_chain_file_there(written: PostfixDesk) -> None:

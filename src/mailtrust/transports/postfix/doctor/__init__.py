@@ -25,6 +25,7 @@ CHECKS: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     receiving.certificate_not_asked,
     receiving.asks_authority,
     receiving.does_not_decide,
+    receiving.takes_postmaster,
     receiving.gap_bounces,
     receiving.reads_elsewhere,
     sending.hub_fails_open,
