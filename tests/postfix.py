@@ -113,6 +113,7 @@ _TRUSTING = """\
   -o relay_clientcerts=lmdb:{tables}/relay_clientcerts
   -o smtpd_client_restrictions=permit_tls_clientcerts,defer
   -o smtpd_relay_restrictions=permit_tls_clientcerts,defer
+  -o smtpd_data_restrictions=permit_tls_clientcerts,defer
   -o smtpd_recipient_restrictions=
 hub unix - - n - - smtp
   -o syslog_name=postfix/hub

@@ -49,10 +49,31 @@ async def test_unless_it_may_it_enrols_nobody_and_says_what_is_wrong(server: Ser
         said = reads("agent", json.loads(await agent.said()))
 
     assert said["servers"] == [
-        {"server": server.name, "done": [], "failed": [], "why": None, "phase": None, "waits_for": []}
-    ]
+        {
+            "server": server.name, "done": [], "failed": [], "unread": [], "why": None, "phase": None,
+            "waits_for": [],
+        }
+    ]  # fmt: skip
     assert server.slots == {}
     assert [entry.event.code for entry in server.entries() if entry.event] == [12012]
+
+
+async def test_one_round_that_could_not_look_at_a_replica_ends_with_1_and_names_it(server: Server) -> None:
+    """What was not seen is not done: a monitor that runs it must not read "all is done"."""
+    server.configure(agent="")
+    async with server.site() as site:
+        made = await act.install(site)
+        await act.enable(site, made.certificate.fingerprint)
+        await replicate_once(site.directory, clock.now())
+    (server.folder / "dc2.db").write_bytes(b"no database at all")
+
+    async with an_agent(server.folder, "--config", server.config, "agent", "--once") as agent:
+        assert await agent.ends() == 1
+        assert f"could not look at {server.url('dc2')}" in await agent.said()
+    async with an_agent(server.folder, "--config", server.config, "agent", "--once", "--json") as agent:
+        assert await agent.ends() == 1
+        [said] = reads("agent", json.loads(await agent.said()))["servers"]
+    assert said["unread"] == [server.url("dc2")]
 
 
 async def test_a_planned_rotation_goes_to_its_end(server: Server) -> None:

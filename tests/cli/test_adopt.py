@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -296,5 +297,39 @@ def test_the_listener_that_setup_makes_is_known_again(fleet: Fleet) -> None:
     text = text.replace("listeners = []", 'listeners = ["127.0.0.1:2525"]')
     (fleet.desk.folder / "mailtrust.toml").write_text(text)
     fleet.desk.must("postfix", "setup", "--yes")
+    found = fleet.adopt()
 
-    assert pairs(fleet.adopt())[MX1, MX2]["next"]["code"] == "adopt.switch"
+    assert pairs(found)[MX1, MX2]["next"]["code"] == "adopt.switch"
+    # Its answer to strangers is a table for Postfix, and nothing that anybody has to read.
+    [unread] = [one["unread"] for one in found["hosts"] if one["host"] == MX2]
+    assert not [one for one in unread if one.startswith("static:")]
+
+
+def test_a_table_that_lets_everybody_in_is_not_passed_over(fleet: Fleet) -> None:
+    fleet.add("mx5.example.test", "192.0.2.5", smtpd_client_restrictions="check_client_access static:OK")
+    [told] = [one for one in fleet.adopt()["hosts"] if one["host"] == "mx5.example.test"]
+
+    assert "static:OK: it is of a kind that cannot be listed" in told["unread"]
+
+
+def test_the_file_that_is_older_is_left_aside_and_said(fleet: Fleet) -> None:
+    """Two hosts that call themselves alike would look so, too: nobody is dropped in silence."""
+    files = fleet.collected(MX1, MX2)
+    old = fleet.desk.folder / "last-year.json"
+    old.write_text(re.sub(r'("collected_at": ")\d{4}', r"\g<1>2001", files[1].read_text()))
+
+    ran = fleet.desk.must("adopt", *files, old, "--json")
+
+    assert [one["host"] for one in ran.json["hosts"]] == [MX1, MX2]
+    assert f"{MX2} was collected more than once; what it said at 2001-" in ran.err
+
+
+def test_a_file_that_windows_wrote_over_is_read_all_the_same(fleet: Fleet) -> None:
+    """Its editors, and PowerShell, put a mark before UTF-8."""
+    files = fleet.collected(MX1, MX2)
+    for file in files:
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+
+    found = fleet.desk.must("adopt", *files, "--json").reads("adopt")
+
+    assert [one["host"] for one in found["hosts"]] == [MX1, MX2]

@@ -6,10 +6,16 @@ import pytest
 
 from tests import postfix
 from tests.transports.postfix_desk import PostfixDesk
-from tests.transports.test_postfix_doctor import TRAPS, desk
+from tests.transports.test_postfix_doctor import TRAPS, written
 
-__all__ = ["desk"]
+__all__ = ["written"]
 pytestmark = postfix.MARKS
+
+
+@pytest.fixture
+def desk(written: PostfixDesk) -> PostfixDesk:
+    """It does not run: what is written is what is advised about."""
+    return written
 
 
 def advised(desk: PostfixDesk, *more: object) -> list[tuple[str, str | None]]:

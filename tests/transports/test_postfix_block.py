@@ -147,6 +147,36 @@ def test_damaged_comments_are_nothing_to_guess_about(lost: str) -> None:
         without_block(WITH_OURS.replace(f"{lost}\n", ""))
 
 
+def test_without_our_digests_nobody_guesses_which_service_is_ours() -> None:
+    """Else undo took its own comments away, said that all is done, and could never find the rest again."""
+    bare = "".join(one for one in WITH_OURS.splitlines(keepends=True) if "mailtrust sha256" not in one)
+
+    with pytest.raises(BadInput, match=f"nothing was changed: whether {LISTENER}, {HUB} is as") as caught:
+        without_block(bare)
+
+    assert "setup --print" in caught.value.hint
+
+
+def test_a_service_whose_digests_alone_are_gone_is_not_left_in_force() -> None:
+    lines = WITH_OURS.splitlines(keepends=True)
+    begin = next(number for number, line in enumerate(lines) if line.startswith("hub "))
+    edited = [
+        line.replace("\n", " \\\n") if begin <= number and line[:1] in " h" else line
+        for number, line in enumerate(lines)
+    ]
+
+    with pytest.raises(BadInput, match=f"whether {HUB} is as"):
+        without_block("".join(edited), [LISTENER, HUB])
+
+
+def test_the_digests_of_the_printed_lines_bring_undo_back() -> None:
+    """What the hint says: the comments come back, and what is ours to the letter goes."""
+    bare = "".join(one for one in WITH_OURS.splitlines(keepends=True) if "mailtrust sha256" not in one)
+    digests = [one for one in WITH_OURS.splitlines(keepends=True) if "mailtrust sha256" in one]
+
+    assert without_block(bare.replace(END, "".join(digests) + END), [LISTENER, HUB]).text == STRANGERS
+
+
 _LINE = st.sampled_from(
     [
         "",

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mailtrust import clock
-from mailtrust.core.model.server import server_name
+from mailtrust.agent.doctor import blind, examine, judged
+from mailtrust.agent.site import open_site
+from mailtrust.config import load
+from mailtrust.core.checks import Verdict
+from mailtrust.core.model.server import Endpoint, server_name
+from mailtrust.core.model.sighting import WireFailure, WireSighting
 from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.transports.postfix.block import with_block
 from mailtrust.transports.postfix.compile import NOBODY
+from mailtrust.transports.postfix.doctor.restrictions import AT_DATA
+from mailtrust.transports.postfix.ours import Places, all_wanted
 from tests import postfix
 from tests.make import a_certificate, days
 from tests.postfix import chain_pem
@@ -25,8 +36,12 @@ ENTRY = f"fingerprint match={PEER}"
 
 
 @pytest.fixture
-def desk(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[PostfixDesk]:
-    """A stranger's usual server after `setup`; all that would defeat direct trust stands in its main.cf."""
+def written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[PostfixDesk]:
+    """
+    A stranger's usual server after `setup`; all that would defeat direct trust stands in its main.cf.
+
+    It does not run.
+    """
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     main = {
         "mynetworks": "127.0.0.0/8",
@@ -39,6 +54,22 @@ def desk(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     with a_desk(capsys, main=main) as one:
         one.sound()
         yield one
+
+
+@pytest.fixture
+def desk(written: PostfixDesk) -> Iterator[PostfixDesk]:
+    """The same, and it runs: as it was before any trap is planted."""
+    with running(written):
+        yield written
+
+
+@contextmanager
+def running(desk: PostfixDesk) -> Iterator[None]:
+    try:
+        desk.one.start()
+        yield
+    finally:
+        desk.one.stop()
 
 
 def edit(old: str, new: str) -> Plant:
@@ -79,6 +110,12 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
     "nobody is asked": (edit("ask_ccert=yes", "ask_ccert=no"), [(12118, None)]),
     "no TLS": (edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=none"), [(12117, None)]),
     "authorities are named": (edit("smtpd_tls_CAfile=", "smtpd_tls_CAfile=/etc/ca.pem"), [(12146, None)]),
+    "a bare postmaster is let in": (
+        lambda desk: desk.master.write_text(
+            re.sub(r".*smtpd_data_restrictions.*\n", "", desk.master.read_text())
+        ),
+        [(12132, "open")],
+    ),
     "mynetworks is let in": (
         lambda desk: (
             desk.edit(CLIENTS, f"{CLIENTS} permit_mynetworks,"),
@@ -254,7 +291,56 @@ def test_what_somebody_wrote_by_hand_is_judged_by_what_it_comes_to(
         desk.compiled(clients={PEER: MX2}, policy={NEXT_HOP: ENTRY})
         desk.route(f"hub:{NEXT_HOP}")
 
-        assert desk.findings() == []
+        with running(desk):
+            assert desk.findings() == []
+
+
+def test_a_listener_that_postfix_has_not_read_yet_is_an_error_and_not_well(written: PostfixDesk) -> None:
+    """What setup wrote is right, and nobody answers before Postfix reads it."""
+    block = written.master.read_text()
+    written.must("undo", "--yes")
+    with running(written):
+        written.master.write_text(block)
+        ran = written.type("check")
+        [finding] = written.type("check", "--json").json["findings"]
+
+        assert ran.code == 2
+        assert ran.out.startswith(f"MAILTRUST CRITICAL - mx1 12116 on {written.listener}")
+        assert f"postfix -c {written.one.config} reload" in ran.out
+        assert finding["action"] == f"postfix -c {written.one.config} reload"
+        written.one.reload()
+        postfix.until(lambda: postfix.answers(written.one.inner), "the new listener answers")
+        assert written.findings() == []
+
+
+def test_a_postfix_that_does_not_run_is_told(written: PostfixDesk) -> None:
+    [finding] = written.type("check", "--json").json["findings"]
+
+    assert finding["event"] == 12116
+    assert f"(then: postfix -c {written.one.config} start)" in finding["evidence"][1]
+
+
+def test_somebody_else_at_our_place_is_told(written: PostfixDesk) -> None:
+    """The public listener of another configuration has no TLS."""
+    written.edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=none")
+    with running(written):
+        written.edit("smtpd_tls_security_level=none", "smtpd_tls_security_level=may")
+
+        [finding] = written.type("check", "--json").json["findings"]
+        assert (finding["event"], finding["action"]) == (12117, f"postfix -c {written.one.config} reload")
+
+
+async def test_a_listener_that_could_not_be_looked_at_is_unknown(written: PostfixDesk) -> None:
+    """For a reason of our own, as when no file can be opened any more: nothing is known then."""
+    config = load(written.folder / "mailtrust.toml", {}, default_name=str)
+    async with open_site(config, looking_only=True) as site:
+        [endpoint] = config.server.listeners
+        examined = await examine(site, written.one.config, "")
+    look = WireSighting(config.server.name, endpoint, None, clock.now(), "no", WireFailure.NO_ANSWER)
+
+    assert examined.verdict is Verdict.OK
+    assert blind(replace(examined.seen, wires=(look,))) == (f"{endpoint} was not looked at: no",)
+    assert judged(replace(examined.seen, wires=(look,)), examined.diagnosis) is Verdict.UNKNOWN
 
 
 def test_a_peer_in_mynetworks_is_named(desk: PostfixDesk) -> None:
@@ -337,15 +423,37 @@ def test_what_is_said_to_be_typed_mends_a_chain_file(desk: PostfixDesk) -> None:
 
     assert desk.typed(*finding["action"].split()[1:], "--yes").code == 0
 
-    assert desk.findings() == []
+    # Who loaded the broken file goes on without TLS.
+    assert desk.findings() in ([], [(12117, None)])
+    desk.one.reload()
+    postfix.until(lambda: desk.findings() == [], "new processes have loaded it")
 
 
-def test_setup_says_how_to_put_the_chain_file_there(desk: PostfixDesk) -> None:
-    desk.must("undo", "--yes")
-    (desk.one.tables / "chain.pem").unlink()
+def test_setup_mends_the_listener_of_an_older_release(written: PostfixDesk) -> None:
+    """As it was written before the lists at DATA: a stranger's mail for a bare <postmaster> got in."""
+    written.must("undo", "--yes")
+    places = Places(written.one.tables)
+    older = [
+        replace(one, options={k: v for k, v in one.options.items() if k not in AT_DATA})
+        for one in all_wanted((Endpoint("127.0.0.1", written.one.inner),), places, "postfix")
+    ]
+    written.master.write_text(with_block(written.master.read_text(), older))
+    with running(written):
+        [finding] = written.type("check", "--json").json["findings"]
+        assert (finding["event"], finding["cause"]) == (12132, "open")
+        assert finding["action"] == "mailtrust postfix setup"
 
-    steps = [one["type"] for one in desk.must("setup", "--yes", "--json").json["next"]]
+        written.must("setup", "--yes")
 
-    words = f"export CERTIFICATE --with-key --output {desk.one.tables}/chain.pem"
+        assert written.findings() == []
+
+
+def test_setup_says_how_to_put_the_chain_file_there(written: PostfixDesk) -> None:
+    written.must("undo", "--yes")
+    (written.one.tables / "chain.pem").unlink()
+
+    steps = [one["type"] for one in written.must("setup", "--yes", "--json").json["next"]]
+
+    words = f"export CERTIFICATE --with-key --output {written.one.tables}/chain.pem"
     assert [one.partition("mailtrust.toml ")[2] for one in steps[:3]] == ["postfix compile", "new", words]
     assert steps[-1] == f"DOMAIN hub:{NEXT_HOP}"

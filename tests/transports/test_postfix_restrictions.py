@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailtrust.transports.postfix.configuration import Configuration, Program
-from mailtrust.transports.postfix.doctor.restrictions import Client, Outcome, decide, words
+from mailtrust.transports.postfix.doctor.restrictions import Client, Outcome, decide, decide_postmaster, words
 
 STRANGER, PEER = Client(), Client(known=True)
 NEIGHBOUR, USER = Client(neighbour=True), Client(logged_in=True)
@@ -57,6 +57,26 @@ def test_a_list_is_gone_through_until_something_decides(
             told(client, local=local, smtpd_relay_restrictions=restrictions) for local in (True, False)
         )
         assert found == outcomes, client
+
+
+@pytest.mark.parametrize(
+    ("settings", "stranger", "peer"),
+    [
+        ({}, A, A),
+        ({"smtpd_client_restrictions": "permit_tls_clientcerts, defer"}, A, A),
+        ({"smtpd_data_restrictions": "permit_tls_clientcerts, defer"}, D, A),
+        ({"smtpd_end_of_data_restrictions": "permit_tls_clientcerts, reject"}, R, A),
+        ({"smtpd_delay_reject": "no", "smtpd_helo_restrictions": "permit_tls_clientcerts, defer"}, D, A),
+    ],
+)
+def test_a_bare_postmaster_is_only_asked_about_at_data(
+    settings: dict[str, str], stranger: Outcome, peer: Outcome
+) -> None:
+    configuration = Configuration(Path("/etc/postfix"), {**USUAL, **settings})
+    smtpd = Program("smtp", "inet", "smtpd")
+
+    assert decide_postmaster(configuration, smtpd, STRANGER).outcome is stranger
+    assert decide_postmaster(configuration, smtpd, PEER).outcome is peer
 
 
 def test_a_permit_ends_its_list_only() -> None:

@@ -246,6 +246,19 @@ def test_undo_leaves_what_was_edited_since(running: PostfixDesk) -> None:
     assert postfix.answers(running.one.port)
 
 
+def test_undo_that_cannot_tell_our_lines_any_more_says_so_and_changes_nothing(desk: PostfixDesk) -> None:
+    desk.must("setup", "--yes")
+    lines = desk.master.read_text().splitlines(keepends=True)
+    bare = "".join(one for one in lines if "mailtrust sha256" not in one)
+    desk.master.write_text(bare)
+
+    ran = desk.type("undo", "--yes")
+
+    assert ran.code == 1
+    assert f"nothing was changed: whether {desk.listener}/inet, hub/unix is as" in ran.err
+    assert desk.master.read_text() == bare
+
+
 def squeezed(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
@@ -288,8 +301,9 @@ def test_an_edit_that_defeats_the_purpose_is_not_written_over(
     assert desk.master.read_text() == edited
 
 
-def test_the_printed_lines_are_accepted_as_they_are(desk: PostfixDesk) -> None:
+def test_the_printed_lines_are_accepted_as_they_are(running: PostfixDesk) -> None:
     """By `check` and by `setup`, also where configuration management leaves our comments out."""
+    desk = running
     printed = desk.must("setup", "--print", "--json").reads("postfix-setup-print")["master_cf"]
     bare = "".join(f"{line}\n" for line in printed.splitlines() if not line.startswith("#"))
     before = desk.master.read_text()
@@ -298,6 +312,8 @@ def test_the_printed_lines_are_accepted_as_they_are(desk: PostfixDesk) -> None:
 
     for lines in (printed, bare):
         desk.master.write_text(before + lines)
+        desk.one.reload()
+        postfix.until(lambda: postfix.answers(desk.one.inner), "the new listener answers")
 
         assert "no error and no warning" in desk.must("check").out
         assert "nothing to change" in desk.must("setup").out

@@ -75,6 +75,7 @@ class AgentRound(Strict, frozen=True):
     server: str
     done: list[str]
     failed: list[str]
+    unread: list[str]
     why: str | None
     phase: Phase | None
     waits_for: list[AgentWaits]

@@ -7,6 +7,7 @@ and every value in it is a stranger's.
 
 from __future__ import annotations
 
+import codecs
 from datetime import datetime
 from typing import Annotated
 
@@ -71,6 +72,8 @@ def read(data: bytes, file: str) -> Host:
 
     Raises: BadInput for anything else.
     """
+    # What passed through Windows' editors and PowerShell begins with a mark.
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         head = msgspec.json.decode(data, type=_Head)
         if head.schema != HOST_SCHEMA:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailtrust import clock
@@ -15,8 +15,9 @@ from mailtrust.core.checks import Verdict
 from mailtrust.core.model.certificate import Certificate, Pin
 from mailtrust.core.model.event import Diagnosis, Severity
 from mailtrust.core.model.server import ServerName
+from mailtrust.probes.smtp import probe
 from mailtrust.transports.postfix.doctor import diagnose
-from mailtrust.transports.postfix.doctor.seen import Seen, Table
+from mailtrust.transports.postfix.doctor.seen import Seen
 from mailtrust.transports.postfix.look import look
 from mailtrust.transports.postfix.ours import Places
 
@@ -34,9 +35,11 @@ class Examined:
     """What could not be looked at, in a sentence each."""
 
 
-async def examine(site: Site, folder: Path, current: str) -> Examined:
+async def examine(site: Site, folder: Path, current: str, *, wire: bool = False) -> Examined:
     """
     Examine the instance in *folder*; *current* is what this server presents, by its short fingerprint.
+
+    With *wire* its listeners are gone to, as a peer would; else what is written is all that is judged.
 
     Raises: TransportUnavailable where the instance itself cannot be read.
     """
@@ -46,13 +49,23 @@ async def examine(site: Site, folder: Path, current: str) -> Examined:
     seen = await asyncio.to_thread(
         look, folder, config.server.name, listeners, places, clock.now(), published, current
     )
+    if wire:
+        unheard = frozenset(seen.unheard())
+        targets = [(seen.server, one) for one in listeners if one not in unheard]
+        looks = probe(targets, timeout=config.policy.probe_timeout, now=clock.now)
+        seen = replace(seen, wires=tuple([look_ async for look_ in looks]))
     found = diagnose(seen)
-    return Examined(seen, found, _verdict(seen, found), (*seen.notes, *unread))
+    unseen = (f"{one.place} was not looked at: {one.why}" for one in seen.unseen_wires())
+    return Examined(seen, found, judged(seen, found), (*seen.notes, *unread, *unseen))
 
 
-def our_tables(seen: Seen) -> tuple[Table, ...]:
-    """The two tables that are compiled from the directory."""
-    return tuple(seen.table(name) for name in (seen.places.relay_clientcerts, seen.places.tls_policy))
+def blind(seen: Seen) -> tuple[str, ...]:
+    """Why there is no verdict: what matters most, and could not be looked at, in a sentence each."""
+    ours = (seen.table(name) for name in (seen.places.relay_clientcerts, seen.places.tls_policy))
+    return (
+        *(one.why for one in ours if one.rows is None and not one.missing),
+        *(f"{one.place} was not looked at: {one.why}" for one in seen.unseen_wires()),
+    )
 
 
 async def _published(site: Site) -> tuple[Published, tuple[str, ...]]:
@@ -69,10 +82,11 @@ async def _published(site: Site) -> tuple[Published, tuple[str, ...]]:
     return found, ()
 
 
-def _verdict(seen: Seen, found: Diagnosis) -> Verdict:
+def judged(seen: Seen, found: Diagnosis) -> Verdict:
+    """Error for any error; else unknown where we are blind; else warning; else ok."""
     severities = {one.severity for one in found.findings}
     if Severity.ERROR in severities:
         return Verdict.ERROR
-    if any(one.rows is None and not one.missing for one in our_tables(seen)):
+    if blind(seen):
         return Verdict.UNKNOWN
     return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK

@@ -124,6 +124,18 @@ def plans_of(site: Site, view: View, now: datetime) -> Mapping[ServerName, Plan]
     return {site.server: found.plan} if found else {}
 
 
+def unread_places(server: ServerName, view: View, now: datetime) -> tuple[str, ...]:
+    """
+    The store and replicas that could not be looked at for *server*.
+
+    One that was declared dead is not meant, nor a far one that is not home: its own servers read it.
+    """
+    looks = [one for one in view.replicas(server) if one.home or not one.far]
+    closed = [one.place for one in looks if one.found is None and not view.history.is_dead(one.place, now)]
+    store = view.store(server)
+    return (*(() if store is None or store.found is not None else (store.place,)), *closed)
+
+
 def _servers(site: Site, scope: Scope, published: Iterable[ReplicaSighting]) -> tuple[ServerName, ...]:
     known = {look.server for look in published} | {site.server}
     if scope.everybody:

@@ -19,7 +19,7 @@ from mailtrust import clock
 from mailtrust.agent import rotate
 from mailtrust.agent.clocks import Clocks
 from mailtrust.agent.journal_rows import planned
-from mailtrust.agent.look import ALONE, OWN, Assessment, assess, judged
+from mailtrust.agent.look import ALONE, OWN, Assessment, assess, judged, unread_places
 from mailtrust.agent.mend import enrol, mend
 from mailtrust.agent.rotate import Hands, Stepped
 from mailtrust.agent.site import Site
@@ -52,7 +52,8 @@ class Round:
     done: tuple[Action, ...] = ()
     course: Course | None = None
     failed: tuple[str, ...] = ()
-    could_look: bool = True
+    unread: tuple[str, ...] = ()
+    """The places that could not be looked at."""
 
     @property
     def is_refused(self) -> bool:
@@ -70,9 +71,11 @@ class Round:
         """In a few words, for `systemctl status`."""
         if self.failed:
             return f"could not go on: {self.failed[-1]}"
+        unseen = f"could not look at {', '.join(self.unread)}" if self.unread else ""
         if self.course is None or self.course.plan.phase is Phase.DONE:
-            return "all is done"
-        return f"{self.course.why}: {self.course.plan.phase.value}"
+            return unseen or "all is done"
+        under_way = f"{self.course.why}: {self.course.plan.phase.value}"
+        return f"{under_way}; {unseen}" if unseen else under_way
 
 
 @dataclass(slots=True)
@@ -113,13 +116,13 @@ class Tending:
         done: list[Action] = []
         course: Course | None = None
         idle: Stepped | None = None
-        could_look = False
+        unread: tuple[str, ...] = ()
         try:
             self._mind_the_clock()
             if self.site.config.agent.enrol:
                 done += await enrol(self.site)
             stepped = await self._steps(done)
-            course, could_look = stepped.course, True
+            course, unread = stepped.course, unread_places(self.site.server, stepped.view, clock.now())
             self._tell_wait(stepped)
             idle = None if stepped.done else stepped
             await self._present_again(stepped)
@@ -131,7 +134,7 @@ class Tending:
             more, complaints = await self._mend(idle)
             done += more
             failed += complaints
-        return Round(tuple(done), course, tuple(failed), could_look)
+        return Round(tuple(done), course, tuple(failed), unread)
 
     async def _steps(self, done: list[Action]) -> Stepped:
         """Steps until nothing can be done, or we are to stop."""

@@ -95,7 +95,7 @@ async def once(read: Read, telling: Telling) -> tuple[bool, dict[ServerName, Rou
                 well = False
                 continue
             rounds[site.server] = found
-            well = well and found.could_look and not found.failed
+            well = well and not (found.failed or found.unread)
             diary.tell()
             await asyncio.to_thread(ship_or_say_why, config, telling.out.shelf, clock.now())
             await asyncio.to_thread(tell_once, config, telling.out.shelf, clock.now())
@@ -164,7 +164,7 @@ class Agent:
 
         def ended(part: str, why: str) -> None:
             fell(site, part, why)
-            turned(Round(failed=(why,), could_look=False))
+            turned(Round(failed=(why,)))
 
         await kept_going("the agent", work, ended, until=ending)
 

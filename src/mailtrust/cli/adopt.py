@@ -19,7 +19,8 @@ from mailtrust.cli.output import caution, emit, show
 from mailtrust.cli.program import application
 from mailtrust.config import Config, find
 from mailtrust.core.adopt.facts import Host
-from mailtrust.core.adopt.pairs import Published, adoption
+from mailtrust.core.adopt.pairs import Published, adoption, older
+from mailtrust.core.model.event import Said, when
 from mailtrust.transports.postfix.adopt_look import look
 
 app = application()
@@ -65,6 +66,8 @@ def adopt(
     hosts = tuple(read(read_file(one), str(one)) for one in files) if files else (_here(config, postfix),)
     known = asyncio.run(_published(config)) if config is not None else None
     found, shelf = adoption(hosts, known or {}), texts()
+    for one in older(found, hosts):
+        caution(shelf.say(Said("adopt.older", {"host": one.name, "at": when(one.collected_at)})))
     if json_output:
         emit(report(found, known, shelf))
         return

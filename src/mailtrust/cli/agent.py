@@ -134,6 +134,7 @@ def _report(name: ServerName, found: Round) -> dict[str, Any]:
         "server": name,
         "done": [describe_action(action) for action in found.done],
         "failed": list(found.failed),
+        "unread": list(found.unread),
         "why": found.course.why if found.course else None,
         "phase": plan.phase.value if plan else None,
         "waits_for": [

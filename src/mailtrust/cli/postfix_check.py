@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from mailtrust.agent.doctor import Examined, examine, our_tables
+from mailtrust.agent.doctor import Examined, blind, examine
 from mailtrust.agent.report import finding_report, moment
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import JsonOption, session, texts
@@ -28,6 +28,7 @@ def check(
     """
     Say what defeats direct trust in this Postfix.
 
+    Judges what is written, and goes to the listeners as a peer would.
     Exits as a monitoring plugin: 0 well, 1 warning, 2 error, 3 could not look or cannot judge.
     """
     here = session(context)
@@ -58,6 +59,8 @@ def check(
         say(_first_line(seen, found, verdict, folder), VERDICT_STYLE[verdict])
 
         def typed(action: str) -> str:
+            if not action.startswith("mailtrust "):
+                return action
             options = our_options(config, folder) if action == SETUP else ()
             return here.command(*action.split()[1:], *options)
 
@@ -71,7 +74,7 @@ def check(
 
 async def _examined(config: Config, folder: Path) -> Examined:
     async with open_site(config, looking_only=True) as site:
-        return await examine(site, folder, current_of(config))
+        return await examine(site, folder, current_of(config), wire=True)
 
 
 def _first_line(seen: Seen, found: Diagnosis, verdict: Verdict, folder: Path) -> str:
@@ -83,7 +86,7 @@ def _first_line(seen: Seen, found: Diagnosis, verdict: Verdict, folder: Path) ->
     if worst:
         summary = f"{brief(worst[0])}{rest}"
     elif verdict is Verdict.UNKNOWN:
-        summary = "; ".join(one.why for one in our_tables(seen) if one.rows is None)
+        summary = "; ".join(blind(seen))
     else:
         summary = f"{folder}: no error and no warning"
     figures = (

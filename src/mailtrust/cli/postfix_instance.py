@@ -1,6 +1,5 @@
 """Which Postfix a command is about, and how its own programs are called there."""
 
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,6 @@ from mailtrust.transports.postfix.ours import Places
 InstanceOption = Annotated[
     Path | None, given("Its configuration folder. Default: transport.postfix.", metavar="DIR")
 ]
-_USUAL = Path("/etc/postfix")
 
 
 def folder_of(config: Config, instance: Path | None) -> Path:
@@ -39,12 +37,6 @@ def current_of(config: Config) -> str:
         held = Store(config.server.store).current()
         return short(held.certificate.fingerprint) if held else ""
     return ""
-
-
-def its_command(folder: Path, *words: str) -> str:
-    """A command of Postfix's own, as it has to be typed for that instance."""
-    named = () if folder == _USUAL else ("-c", str(folder))
-    return shlex.join((words[0], *named, *words[1:]))
 
 
 def our_options(config: Config, folder: Path) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from mailtrust.cli.postfix_instance import (
     InstanceOption,
     current_of,
     folder_of,
-    its_command,
     our_options,
     places_of,
 )
@@ -124,7 +123,7 @@ def _steps(here: Session, config: Config, instance: Configuration) -> tuple[tupl
     return (
         ("write the tables", here.command("postfix", "compile")),
         *_to_present(here, config),
-        ("let Postfix read master.cf", its_command(instance.folder, "postfix", "reload")),
+        ("let Postfix read master.cf", postconf.its_command(instance.folder, "postfix", "reload")),
         ("see that all is well", here.command("postfix", "check", *options)),
         *((f"let mail go that way, by a line for each domain in {maps}", line) for line in _routes(config)),
     )

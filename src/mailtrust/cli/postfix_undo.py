@@ -4,11 +4,11 @@ import typer
 
 from mailtrust.cli.frame import DryRunOption, JsonOption, YesOption, confirm, session
 from mailtrust.cli.output import caution, emit, say
-from mailtrust.cli.postfix_instance import InstanceOption, folder_of, its_command, places_of
+from mailtrust.cli.postfix_instance import InstanceOption, folder_of, places_of
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.change import Change, apply, taken_back
 from mailtrust.transports.postfix.look import routes_of
-from mailtrust.transports.postfix.ours import HUB
+from mailtrust.transports.postfix.ours import HUB, all_wanted
 
 UNDO_SCHEMA = "mailtrust.postfix-undo/1"
 EXAMPLE = "Example: mailtrust postfix undo --dry-run"
@@ -29,7 +29,9 @@ def undo(
     """
     config = session(context).config()
     folder = folder_of(config, instance)
-    change = taken_back(folder)
+    places = places_of(config)
+    services = all_wanted(config.server.listeners, places, "")
+    change = taken_back(folder, [one.key for one in services])
     if change.needed and not dry_run:
         seen = postconf.read(folder)
         stranded = sorted({one.pattern for one in routes_of(seen).routes if one.transport == HUB})
@@ -44,8 +46,8 @@ def undo(
     _tell(change, json_output=json_output, done=change.needed and not dry_run)
     if change.needed and not dry_run and not json_output:
         say("next: let Postfix read master.cf")
-        say(f"  {its_command(folder, 'postfix', 'reload')}")
-        say(f"the tables and the chain file in {places_of(config).folder} stay; nothing reads them then")
+        say(f"  {postconf.its_command(folder, 'postfix', 'reload')}")
+        say(f"the tables and the chain file in {places.folder} stay; nothing reads them then")
 
 
 def _tell(change: Change, *, json_output: bool, done: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailtrust.core.adopt.next_step import mending, next_step
-from mailtrust.core.adopt.pairs import How, State
+from mailtrust.core.adopt.pairs import How, State, older
 from mailtrust.core.digests import digests_of
 from mailtrust.core.model.certificate import Certificate
 from tests.core.adopt.fleet import (
@@ -24,7 +24,7 @@ from tests.core.adopt.fleet import (
     leaf,
     pair,
 )
-from tests.make import a_certificate
+from tests.make import NOON, a_certificate, days
 
 OLD = a_certificate(MX1, key="the one before")
 BOTH = {MX1: (leaf(MX1),), MX2: (leaf(MX2),)}
@@ -32,6 +32,22 @@ BOTH = {MX1: (leaf(MX1),), MX2: (leaf(MX2),)}
 
 def clients(*leaves: Certificate, label: str = "mx1") -> dict[str, Any]:
     return {**BY_CERTIFICATE, "hash:/c": {one.pin: label for one in leaves}}
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_of_a_host_that_was_collected_twice_the_newer_one_counts(*, newer_first: bool) -> None:
+    """Else the host was paired with itself, and what was mended since was called stale."""
+    old = host(MX2, PUBLIC, **clients(OLD))
+    new = replace(host(MX2.upper(), PUBLIC, **clients(leaf(MX1))), collected_at=NOON + days(1))
+    twice = (new, old) if newer_first else (old, new)
+
+    sender = host(MX1, **TO_MX2)
+    found = adopted(sender, *twice)
+
+    assert older(found, (sender, *twice)) == (old,)
+    assert [one.host.collected_at for one in found.places.all] == [NOON, NOON + days(1)]
+    assert [one.how for one in pair(found).known_by] == [How.CERTIFICATE]
+    assert {(one.sender, one.receiver) for one in found.pairs} == {(MX1, MX2), (MX2, MX1)}
 
 
 @pytest.mark.parametrize("function", ["md5", "sha1", "sha256"])

@@ -115,6 +115,12 @@ def adoption(hosts: Iterable[Host], published: Published) -> Adoption:
     return Adoption(found, tuple(_pairs(found, published)), tuple(_written(found, known, published)))
 
 
+def older(found: Adoption, hosts: Iterable[Host]) -> tuple[Host, ...]:
+    """Those of *hosts* that were left aside, because the same host was collected again later."""
+    taken = {id(place.host) for place in found.places.all}
+    return tuple(one for one in hosts if id(one) not in taken)
+
+
 def _known(found: Places, published: Published) -> Iterator[tuple[Certificate, str]]:
     for place in found.all:
         for leaf in place.certificates:

@@ -52,14 +52,19 @@ class Places:
 
 
 def places(hosts: Iterable[Host]) -> Places:
-    """What each host's own Postfix comes to."""
+    """What each host's own Postfix comes to; of a host that was collected twice, what is newer."""
+    newest: dict[str, Host] = {}
+    for host in hosts:
+        known = newest.get(host.name.lower())
+        if known is None or known.collected_at < host.collected_at:
+            newest[host.name.lower()] = host
     found = tuple(
         Place(
             host,
             tuple(one for instance in host.instances for one in listeners(instance)),
             tuple(one for instance in host.instances for one in routes(instance)),
         )
-        for host in hosts
+        for host in newest.values()
     )
     by_name: dict[str, Place] = {}
     for place in found:

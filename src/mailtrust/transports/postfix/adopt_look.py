@@ -42,6 +42,7 @@ _RECEIVING = (
     "mail_version", *RESTRICTIONS, *SERVER_CHAINS,
 )  # fmt: skip
 _TABLE = re.compile(r"(?:proxy:)?(?P<kind>[a-z]+):(?P<where>.+)", re.DOTALL)
+_TURNS_AWAY = re.compile(r"static:\{?\s*(?:[45]\d\d\b|reject|defer)", re.IGNORECASE)
 _BY_LINE = ("cidr", "texthash")
 _OF_TABLES = (
     "transport_maps", "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps",
@@ -162,6 +163,9 @@ def _access(values: Mapping[str, str], classes: frozenset[str]) -> Iterator[str]
 
 
 def _table(folder: Path, name: str) -> Table:
+    if _TURNS_AWAY.match(name):
+        # The same answer for every key, as our own listener gives: it lets nobody in.
+        return Table(())
     try:
         if name.startswith("/"):
             return Table(tuple((word, "") for row in _lines(Path(name)) for word in row[0].split()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from mailtrust.errors import BadInput
@@ -122,13 +122,14 @@ def with_block(text: str, services: Sequence[Wanted]) -> str:
     return "".join((*lines[: block.start], written(services, unended=unended), *lines[block.stop :]))
 
 
-def without_block(text: str) -> Undone:
+def without_block(text: str, keys: Collection[str] = ()) -> Undone:
     """
     *text* without our lines; lines that somebody edited stay.
 
     An entry of somebody else's stays in force.  An edited line of one of our services stays as a comment:
     without its service it would be read as an option of whatever stands above it, and without our other
-    options its service would be an open door.  Raises: BadInput as `find`.
+    options its service would be an open door.  Raises: BadInput as `find`, and where a service of ours, by
+    one of *keys* or because no digest is left to tell, would stay in force.
     """
     block = find(text)
     if block is None:
@@ -149,8 +150,23 @@ def without_block(text: str) -> Undone:
         out.append(line)
     if len(out) == block.start and any(bare[number].rstrip() == _UNENDED for number in block.ours):
         out[-1:] = [one.removesuffix("\n") for one in out[-1:]]
+    _refuse_half(lines, block, kept, keys)
     gone = frozenset(one.key for one in owners.values() if _is_ours(one, block))
     return Undone("".join(out), gone, tuple(kept))
+
+
+def _refuse_half(lines: list[str], block: Block, kept: list[Kept], keys: Collection[str]) -> None:
+    """Without our comments around it, a service of ours that stayed would never be found again."""
+    signed = any(line.startswith(_DIGESTS) for line in lines[block.start : block.stop])
+    stay = dict.fromkeys(one.key for one in kept if one.key and (one.key in keys or not signed))
+    in_force = [key for key in stay if any(one.key == key and not one.silenced for one in kept)]
+    if in_force:
+        raise BadInput(
+            f"nothing was changed: whether {', '.join(in_force)} is as mailtrust wrote it cannot be told any "
+            f"more, because {_DIGESTS.strip()!r} of its lines is gone or every line was edited",
+            hint="take these services out of master.cf by hand, with our comments around them; or put back "
+            f"the lines {_DIGESTS.strip()!r} that `mailtrust postfix setup --print` shows, and undo again",
+        )
 
 
 def _is_ours(entry: Entry, block: Block) -> bool:

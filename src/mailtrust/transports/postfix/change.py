@@ -14,7 +14,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +104,15 @@ def refuse_old(instance: Configuration) -> None:
         )
 
 
-def taken_back(folder: Path) -> Change:
-    """The change that takes our lines out again.  Raises: BadInput where our comments are damaged."""
+def taken_back(folder: Path, keys: Collection[str]) -> Change:
+    """
+    The change that takes our lines out again; *keys* are our services, by the configuration.
+
+    Raises: BadInput where our comments are damaged, or tell no more which of these services is ours.
+    """
     file = master_file(folder)
     before = _read(file)
-    undone = without_block(before)
+    undone = without_block(before, keys)
     return Change(file, before, undone.text, undone.gone, undone.kept)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,8 @@ PARAMETERS = (
     "smtp_sasl_auth_enable", "smtp_tls_wrappermode", "smtpd_tls_wrappermode", "smtpd_upstream_proxy_protocol",
     "smtp_tls_cert_file", "smtp_tls_chain_files", "smtp_tls_fingerprint_cert_match",
     "smtp_tls_fingerprint_digest", "smtp_tls_key_file", "smtp_tls_policy_maps", "smtp_tls_security_level",
-    "smtp_tls_session_cache_database", "smtpd_client_restrictions", "smtpd_delay_reject",
+    "smtp_tls_session_cache_database", "smtpd_client_restrictions", "smtpd_data_restrictions",
+    "smtpd_delay_reject", "smtpd_end_of_data_restrictions",
     "smtpd_helo_restrictions", "smtpd_recipient_restrictions", "smtpd_relay_restrictions",
     "smtpd_sasl_auth_enable", "smtpd_sender_restrictions", "smtpd_tls_CAfile", "smtpd_tls_CApath",
     "smtpd_tls_ask_ccert", "smtpd_tls_cert_file", "smtpd_tls_chain_files", "smtpd_tls_fingerprint_digest",
@@ -39,7 +41,14 @@ _OVERRIDE = re.compile(
     r"(?P<key>.+/(?:inet|unix|unix-dgram|fifo|pass))/(?P<name>[^/ ]+) =(?: (?P<value>.*))?\Z"
 )
 _TIMEOUT = 30.0
+_USUAL = Path("/etc/postfix")
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def its_command(folder: Path, *words: str) -> str:
+    """A command of Postfix's own, as it has to be typed for that instance."""
+    named = () if folder == _USUAL else ("-c", str(folder))
+    return shlex.join((words[0], *named, *words[1:]))
 
 
 def read(folder: Path) -> Configuration:

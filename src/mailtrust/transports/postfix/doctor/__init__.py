@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mailtrust.core.events import catalog
 from mailtrust.core.model.event import Diagnosis, Event, Finding, Said, Silenced
-from mailtrust.transports.postfix.doctor import files, receiving, sending
+from mailtrust.transports.postfix.doctor import files, receiving, running, sending
 from mailtrust.transports.postfix.doctor.seen import Seen
 
 __all__ = ["CHECKS", "PRECEDENCE", "diagnose"]
@@ -19,10 +19,13 @@ __all__ = ["CHECKS", "PRECEDENCE", "diagnose"]
 CHECKS: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     receiving.listener_missing,
     sending.hub_missing,
+    running.listener_silent,
     receiving.tls_not_offered,
+    running.listener_without_tls,
     receiving.certificate_not_asked,
     receiving.asks_authority,
     receiving.does_not_decide,
+    receiving.takes_postmaster,
     receiving.gap_bounces,
     receiving.reads_elsewhere,
     sending.hub_fails_open,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from mailtrust.core.events import catalog
 from mailtrust.core.model.event import Event, Finding, Said
 from mailtrust.transports.postfix.configuration import pieces
 from mailtrust.transports.postfix.doctor.restrictions import (
+    AT_DATA,
     LISTS,
     PINNED,
     Client,
     Decided,
     Outcome,
     decide,
+    decide_postmaster,
     mentions,
 )
 from mailtrust.transports.postfix.doctor.seen import Receiver, Seen, host_of
@@ -70,6 +73,17 @@ def does_not_decide(seen: Seen) -> Iterator[Finding]:
     for receiver in seen.receivers():
         for cause, evidence in _why_not_the_certificate(seen, receiver):
             yield _about(seen, receiver, catalog.CERTIFICATE_DOES_NOT_DECIDE, *evidence, cause=cause)
+
+
+def takes_postmaster(seen: Seen) -> Iterator[Finding]:
+    """Mail for a bare ``<postmaster>`` is taken from strangers: only the lists at DATA are asked then."""
+    for receiver in seen.receivers():
+        told = decide_postmaster(seen.instance, receiver.service, _STRANGER)
+        if receiver.ours and told.outcome is Outcome.ACCEPTED:
+            said = Said("postfix.postmaster", {"service": receiver.service.key})
+            lists = (_setting(seen, receiver, name) for name in AT_DATA)
+            event, cause = catalog.CERTIFICATE_DOES_NOT_DECIDE, catalog.OPEN_TO_ALL
+            yield replace(_about(seen, receiver, event, said, *lists, cause=cause), action=SETUP)
 
 
 def gap_bounces(seen: Seen) -> Iterator[Finding]:

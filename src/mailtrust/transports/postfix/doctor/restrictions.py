@@ -18,6 +18,8 @@ LISTS = (
     "smtpd_relay_restrictions", "smtpd_recipient_restrictions",
 )  # fmt: skip
 _BEFORE_TLS = LISTS[:1]
+_AT_ONCE = LISTS[:3]
+AT_DATA = ("smtpd_data_restrictions", "smtpd_end_of_data_restrictions")
 PINNED = ("permit_tls_clientcerts",)
 """The restrictions that let in whose certificate stands in the table."""
 
@@ -52,9 +54,26 @@ class Decided:
 
 def decide(instance: Configuration, service: Program, client: Client, *, local: bool) -> Decided:
     """What *client* is told at that listener about a recipient of a *local* domain, or of a foreign one."""
+    return _by(LISTS, instance, service, client, local=local)
+
+
+def decide_postmaster(instance: Configuration, service: Program, client: Client) -> Decided:
+    """
+    What *client* is told about a recipient ``<postmaster>`` without a domain.
+
+    Postfix takes that one at RCPT and asks none of the five lists, but for what it asked before; what is
+    left are the lists at DATA.
+    """
+    before = () if instance.holds(service, "smtpd_delay_reject") else _AT_ONCE
+    return _by((*before, *AT_DATA), instance, service, client, local=True)
+
+
+def _by(
+    lists: tuple[str, ...], instance: Configuration, service: Program, client: Client, *, local: bool
+) -> Decided:
     at_once = not instance.holds(service, "smtpd_delay_reject")
     let_in = ""
-    for name in LISTS:
+    for name in lists:
         # Decided at once, the first list meets a client that has not shown its certificate yet.
         seen = client if not (at_once and name in _BEFORE_TLS) else Client(neighbour=client.neighbour)
         for word, operand in words(instance.setting(service, name)):

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from mailtrust.core.model.certificate import Certificate, Pin
 from mailtrust.core.model.server import Endpoint, ServerName
+from mailtrust.core.model.sighting import WireFailure, WireSighting
 from mailtrust.transports.postfix.configuration import Configuration, Program, pieces
 from mailtrust.transports.postfix.doctor.restrictions import PINNED, mentions
 from mailtrust.transports.postfix.ours import HUB, Places
@@ -106,6 +107,8 @@ class Seen:
     """All that home publishes, by key."""
     current: str = ""
     """The current certificate, by its short fingerprint; empty for none, and where we could not look."""
+    wires: tuple[WireSighting, ...] = ()
+    """What answered at the listeners of the configuration; empty where nobody was to go there."""
     notes: tuple[str, ...] = ()
     """What could not be looked at, in a sentence each."""
 
@@ -128,6 +131,10 @@ class Seen:
         for endpoint in self.endpoints:
             if self.instance.at(endpoint, self.addresses.get(endpoint.host, ())) is None:
                 yield endpoint
+
+    def unseen_wires(self) -> Iterator[WireSighting]:
+        """Looks at listeners that did not take place, for a reason of our own."""
+        return (one for one in self.wires if one.failure is WireFailure.NO_ANSWER)
 
     def hubs(self) -> tuple[Program, ...]:
         """The transports that are meant for peers: ours, and others that insist on pins."""
