@@ -33,6 +33,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 leave_out(name, os.environ)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, by the time that they allow themselves: nobody is to wait for one at the end."""
+
+    def seconds(item: pytest.Item) -> float:
+        allowed = item.get_closest_marker("timeout")
+        return float(allowed.args[0]) if allowed is not None else 0.0
+
+    items.sort(key=seconds, reverse=True)
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """A case is named alike in every process that runs a share of them, though each makes its own keys."""
     if isinstance(val, bytes) and len(val) > 100:

@@ -17,7 +17,9 @@ else
 fi
 
 status=0
-.venv/bin/python -m pytest -q -n 3 --dist loadgroup --no-header -m "not own_network" --ignore tests/core || status=$?
+# More workers than processors: some tests wait for replicas for minutes.
+.venv/bin/python -m pytest -q -n 4 --dist loadgroup --no-loadscope-reorder --no-header \
+    -m "not own_network" --ignore tests/core || status=$?
 if [ -n "$apart" ]; then
     echo "The tests with domain controllers, in a network of their own"
     wait "$apart" || status=$?

@@ -27,3 +27,10 @@ class Pace:
             "spread": self.snapshot_max_age,
             "settle": self.settle,
         }
+
+
+SECOND = timedelta(seconds=1)
+HALF_A_MINUTE_LATE = Pace(lag=30 * SECOND, snapshot_max_age=3 * SECOND, settle=4 * SECOND, latency=2 * SECOND)
+"""Of the stories under load, which wait for the late replica more than they work."""
+A_SECOND, AT_LEAST = 60, 20_000
+"""Messages, and how many they are at the end: more a second would only keep the processors busy."""
