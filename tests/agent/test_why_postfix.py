@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mailtrust.core.model.server import Endpoint
+from mailtrust.core.why import Complaint
+from mailtrust.transports.postfix.queue_read import postfix_queue
 from tests import postfix
 from tests.agent.night import Night, night
 from tests.hub.organization import Held, held
-from tests.loopback import LOOPBACK, free_port
+from tests.loopback import LOOPBACK, eventually, free_port
 from tests.make import HUB1, HUB2
 
 pytestmark = postfix.MARKS
@@ -47,6 +49,8 @@ async def with_postfix(
 async def sent(mx1: postfix.Postfix, says: str) -> None:
     await asyncio.to_thread(mx1.send, f"b@{HUB2}")
     await asyncio.to_thread(mx1.says, "status=deferred", says)
+    # It is in the log before the message lies in the queue of what waits, with its reason.
+    await eventually(lambda: all(one.complaint is not Complaint.UNTRIED for one in postfix_queue(mx1.config)))
 
 
 async def test_the_next_hop_refuses_our_postfix(tmp_path: Path) -> None:
