@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,8 @@ settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     # What tests do is nothing for the log of the machine they run on.
     os.environ["MAILTRUST_LOG"] = "none"
+    # Under nohup it would be ignored, also by all that tests start.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # A crowd of a thousand clients, and the server that it meets, live in one process here.
     make_room(4096)
     config.addinivalue_line("markers", "needs(*programs): runs them; see tests/programs.py")

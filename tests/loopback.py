@@ -7,7 +7,8 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -61,3 +62,35 @@ async def eventually(holds: Callable[[], object], what: str = "") -> None:
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"it never came to that: {what}") from None
+
+
+@asynccontextmanager
+async def serving(
+    script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    host: str = LOOPBACK,
+    port: int = 0,
+) -> AsyncIterator[int]:
+    """
+    Its port; *script* meets each connection.
+
+    At the end all are cut, also one that came in the last moment, with which nobody has begun.
+    """
+    writers: list[asyncio.StreamWriter] = []
+    tasks: list[asyncio.Future[None]] = []
+
+    def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        tasks.append(asyncio.ensure_future(script(reader, writer)))
+
+    server = await asyncio.start_server(meet, host, port)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        # The loop lets go of a socket in its next round.
+        await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 
 from mailtrust.core.model.server import Endpoint
 from tests.hub.organization import Held
-from tests.loopback import LOOPBACK
+from tests.loopback import LOOPBACK, serving
 
 FINE = {
     "EHLO": "250-scripted.example.test\r\n250 8BITMIME",
@@ -108,22 +108,9 @@ async def scripted(
 ) -> AsyncIterator[Scripted]:
     """A server that answers as *answers* says, by command, and else as it should, as late as *delays* say."""
     here = Scripted(presenting, {**FINE, **(answers or {})}, Endpoint(LOOPBACK, 0), delays=delays or {})
-    tasks: set[asyncio.Task[None]] = set()
-
-    def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(here.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(meet, LOOPBACK, port)
-    here.endpoint = Endpoint(LOOPBACK, server.sockets[0].getsockname()[1])
-    try:
+    async with serving(here.serve, port=port) as taken:
+        here.endpoint = Endpoint(LOOPBACK, taken)
         yield here
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -136,24 +123,11 @@ async def silent() -> AsyncIterator[Endpoint]:
 @asynccontextmanager
 async def dripping() -> AsyncIterator[Endpoint]:
     """A server whose banner comes byte by byte and never ends."""
-    tasks: set[asyncio.Task[None]] = set()
 
-    async def drip(writer: asyncio.StreamWriter) -> None:
-        try:
-            while not writer.transport.is_closing():
-                writer.write(b"2")
-                await asyncio.sleep(0.05)
-        finally:
-            writer.transport.abort()
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.transport.is_closing():
+            writer.write(b"2")
+            await asyncio.sleep(0.05)
 
-    def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.create_task(drip(writer)))
-
-    server = await asyncio.start_server(meet, LOOPBACK, 0)
-    try:
-        yield Endpoint(LOOPBACK, server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with serving(drip) as port:
+        yield Endpoint(LOOPBACK, port)

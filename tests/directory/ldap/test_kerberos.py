@@ -23,7 +23,7 @@ from mailtrust.ldap.responses import Result
 from tests.directory.ldap import realm
 from tests.directory.ldap.realm import HOST, PATIENCE, Place
 from tests.directory.ldap.test_nothing_is_left import Left, resident_bytes
-from tests.loopback import eventually
+from tests.loopback import eventually, serving
 from tests.make import HUB1, NOON, a_certificate
 from tests.slapd import MX1, SERVERS
 
@@ -100,18 +100,14 @@ async def test_nothing_that_is_asked_or_answered_can_be_read_on_the_way(there: P
                 seen.extend(data)
                 writer.write(data)
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", there.server.port)
         await asyncio.gather(pass_on(reader, there_writer), pass_on(there_reader, writer))
 
-    listening = await asyncio.start_server(between, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    async with await there.opened(f"ldap://{HOST}:{port}") as wire:
+    async with serving(between) as port, await there.opened(f"ldap://{HOST}:{port}") as wire:
         [entry] = await wire.search(ENTRY, timeout=PATIENCE)
-    listening.close()
-    await listening.wait_closed()
 
     assert entry.name == MX1
     assert b"GSSAPI" in seen
