@@ -158,6 +158,8 @@ async def test_endless_answers_end_with_the_question(
         while True:
             writer.write(message(number, answer) * 100)
             await writer.drain()
+            # To drain may not wait at all, and then nobody could end this.
+            await asyncio.sleep(0)
 
     async with hostile.server(endless, short) as url, await opened(url, short) as wire:
         with pytest.raises(DirectoryUnavailable, match="sent more than was asked for"):
@@ -173,6 +175,7 @@ async def test_large_answers_are_counted_by_their_bytes(short: Path) -> None:
         while True:
             writer.write(message(number, large))
             await writer.drain()
+            await asyncio.sleep(0)
 
     settings = Settings(held_bytes=1_000_000)
     async with hostile.server(flood, short) as url, await opened(url, short, settings) as wire:
