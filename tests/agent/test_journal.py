@@ -32,6 +32,7 @@ from tests.make import (
     a_dead_wire,
     a_replica,
     a_wire,
+    an_unread_replica,
     enabled,
     minutes,
 )
@@ -366,7 +367,10 @@ def test_a_dry_run_measures_nothing(journal: Journal) -> None:
 
 
 def test_since_when_something_is_seen_begins_anew_when_it_was_missing_once(journal: Journal) -> None:
-    """A replica that came back from a backup, or a process that showed the old file in between."""
+    """
+    A replica that came back from a backup, or a process that showed the old file in between, which nobody
+    may have seen.
+    """
     leaf, other = a_certificate(), a_certificate(key="other")
     place = str(ENDPOINT)
 
@@ -378,11 +382,22 @@ def test_since_when_something_is_seen_begins_anew_when_it_was_missing_once(journ
         assert history.first_seen[HUB1, place, leaf.fingerprint] == NOON
         return {fingerprint: moment for (_, _, fingerprint), moment in history.since.items()}
 
-    assert seen(leaf, at=0) == seen(at=1) == seen(leaf, at=2) == {leaf.fingerprint: NOON}
+    assert seen(leaf, at=0) == seen(leaf, at=1) == {leaf.fingerprint: NOON}
+    assert seen(at=2) == {}
     assert seen(other, at=3) == {other.fingerprint: NOON + minutes(3)}
     assert seen(leaf, at=4) == {leaf.fingerprint: NOON + minutes(4)}
     journal.forget_since(NOON + minutes(5))
     assert journal.history(own=HUB1).since == {}
+
+
+def test_a_replica_that_cannot_be_read_is_no_news_of_what_it_holds(journal: Journal) -> None:
+    """That it cannot be read holds a rotation back by itself."""
+    leaf = a_certificate()
+
+    journal.record_seen([a_replica(DC1, leaf)], NOON)
+    journal.record_seen([an_unread_replica(DC1)], NOON + minutes(1))
+
+    assert journal.history(own=HUB1).since == {(HUB1, DC1, leaf.fingerprint): NOON}
 
 
 def test_a_rotation_is_remembered_until_it_ends_or_another_one_begins(journal: Journal) -> None:

@@ -144,11 +144,16 @@ class Journal:
         """
         Remember when a certificate was first seen at an endpoint or replica, or as the current one of a
         store, and since when every look finds it there.  Raises: StoreUnavailable.
+
+        A listener that could not be looked at may have presented anything, and begins anew.
         """
         looks = [
-            look for look in sightings if not isinstance(look, _WITHOUT_COPIES) and look.found is not None
+            look
+            for look in sightings
+            if isinstance(look, WireSighting)
+            or (not isinstance(look, _WITHOUT_COPIES) and look.found is not None)
         ]
-        seen = {key for look in looks for key in _shown(look)}
+        seen = {key for look in looks if look.found is not None for key in _shown(look)}
         looked_at = {(look.server, look.place) for look in looks}
         servers = {look.server for look in looks}
         # An agent looks at its own server every half minute, and the journal may know thousands.

@@ -6,10 +6,12 @@ What the journal does in SQL, as values: acts, intents, replicas declared dead, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailtrust.core.model.certificate import Fingerprint
+from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import (
     Act,
     Dead,
@@ -43,23 +45,30 @@ class Diary:
         """Since when every look finds what is there; what was missing once begins anew."""
         first_seen, since = self.first_seen, self.since
         for look in looks:
-            if look.found is None:
-                continue
             server, place = look.server, look.place
+            if look.found is None:
+                if isinstance(look, WireSighting):
+                    # It may have presented anything.
+                    self._forget(server, place, ())
+                continue
             if isinstance(look, StoreSighting):
                 shown = [one.certificate.fingerprint for one in look.found if one.slot is Slot.CURRENT]
             elif isinstance(look, ReplicaSighting):
                 shown = [one.certificate.fingerprint for one in look.found]
             else:
                 shown = [leaf.fingerprint for leaf in look.found]
-            for key in [key for key in since if key[1] == place and key[0] == server]:
-                if key[2] not in shown:
-                    del since[key]
+            self._forget(server, place, shown)
             for fingerprint in shown:
                 key = (server, place, fingerprint)
                 if key not in since:
                     since[key] = now
                     first_seen.setdefault(key, now)
+
+    def _forget(self, server: ServerName, place: str, shown: Collection[Fingerprint]) -> None:
+        """What a place does not show begins anew there."""
+        for key in [key for key in self.since if key[1] == place and key[0] == server]:
+            if key[2] not in shown:
+                del self.since[key]
 
     def forget_since(self) -> None:
         """Begin anew everywhere: our clock was set."""
