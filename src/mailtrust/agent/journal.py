@@ -147,12 +147,8 @@ class Journal:
 
         A listener that could not be looked at may have presented anything, and begins anew.
         """
-        looks = [
-            look
-            for look in sightings
-            if isinstance(look, WireSighting)
-            or (not isinstance(look, _WITHOUT_COPIES) and look.found is not None)
-        ]
+        copies = [look for look in sightings if not isinstance(look, _WITHOUT_COPIES)]
+        looks = [look for look in copies if look.found is not None or isinstance(look, WireSighting)]
         seen = {key for look in looks if look.found is not None for key in _shown(look)}
         looked_at = {(look.server, look.place) for look in looks}
         servers = {look.server for look in looks}
