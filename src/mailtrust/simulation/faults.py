@@ -157,6 +157,7 @@ def _promote(world: World, one: int, _: int) -> None:
     if not directory.embedded and world.primary.is_up and replica.state is not world.primary.state:
         return
     directory.promote(number)
+    _forget(world)
 
 
 def _dead(world: World, one: int, two: int) -> None:
@@ -268,17 +269,11 @@ def _lose_journal(world: World, one: int, _: int) -> None:
 
 
 def _forget(world: World) -> None:
-    """What neither a journal nor a replica remembers nobody can keep from coming back."""
-    world.gone = {
-        (server, one)
-        for host in world.hosts
-        for server, one in world.gone
-        if server == host.name
-        and (
-            any(one in replica.state.withdrawn.get(server, {}) for replica in world.directory.replicas)
-            or one in _on_record(host)
-        )
-    }
+    """What neither a journal nor the primary remembers nobody can keep from coming back."""
+    state = world.primary.state
+    for host in world.hosts:
+        known = _on_record(host) | state.withdrawn.get(host.name, {}).keys()
+        world.gone -= {one for one in world.gone if one[0] == host.name and one[1] not in known}
 
 
 def _on_record(host: Host) -> set[Fingerprint]:
