@@ -221,7 +221,8 @@ def _old_chain(world: World, one: int, _: int) -> None:
     """Somebody puts the file of before back; it stands there until an agent has looked."""
     host = _host(world, one)
     fit = _published(world, host) & set(host.presented)
-    withdrawn = {one for server, one in world.gone if server == host.name}
+    states = [replica.state for replica in world.directory.replicas]
+    withdrawn = {one for state in states for one in state.withdrawn.get(host.name, {})} | _on_record(host)
     old = next((one for one in host.slots.previous if one in fit - withdrawn), None)
     if host.is_hub or old is None or world.under_way:
         return
