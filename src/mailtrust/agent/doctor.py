@@ -55,17 +55,17 @@ async def examine(site: Site, folder: Path, current: str, *, wire: bool = False)
         looks = probe(targets, timeout=config.policy.probe_timeout, now=clock.now)
         seen = replace(seen, wires=tuple([look_ async for look_ in looks]))
     found = diagnose(seen)
-    unseen = (f"{one.place} was not looked at: {one.why}" for one in seen.unseen_wires())
-    return Examined(seen, found, judged(seen, found), (*seen.notes, *unread, *unseen))
+    return Examined(seen, found, judged(seen, found), (*seen.notes, *unread, *_unseen(seen)))
 
 
 def blind(seen: Seen) -> tuple[str, ...]:
     """Why there is no verdict: what matters most, and could not be looked at, in a sentence each."""
     ours = (seen.table(name) for name in (seen.places.relay_clientcerts, seen.places.tls_policy))
-    return (
-        *(one.why for one in ours if one.rows is None and not one.missing),
-        *(f"{one.place} was not looked at: {one.why}" for one in seen.unseen_wires()),
-    )
+    return (*(one.why for one in ours if one.rows is None and not one.missing), *_unseen(seen))
+
+
+def _unseen(seen: Seen) -> tuple[str, ...]:
+    return tuple(f"{one.place} was not looked at: {one.why}" for one in seen.unseen_wires())
 
 
 async def _published(site: Site) -> tuple[Published, tuple[str, ...]]:
