@@ -20,7 +20,7 @@ _GIVEN: set[int] = set()
 _FIRST, _LAST = 21000, 32000
 # Test processes run beside each other, and take their ports in the same moment; a hub that is started anew
 # leaves its own for a moment.  So each port belongs to the process that holds the lock of that byte of this
-# file.
+# file.  Labs that run beside them take lower ones.
 _LOCKS = Path(tempfile.gettempdir()) / f"mailtrust-test-ports-{os.getuid()}"
 
 

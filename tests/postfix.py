@@ -208,8 +208,9 @@ class Postfix:
         return subprocess.run(line, capture_output=True, text=True, check=check, env={"PATH": path})
 
     def start(self) -> None:
-        """Raises: CalledProcessError with what Postfix said."""
-        self.run("postfix", "start")
+        """Raises: AssertionError with what Postfix said."""
+        ran = self.run("postfix", "start", check=False)
+        assert ran.returncode == 0, f"{self.name} did not start: {ran.stderr} {self.log[-2000:]}"
         until(lambda: answers(self.port), "its public listener answers")
 
     def stop(self) -> None:

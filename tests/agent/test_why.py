@@ -87,6 +87,7 @@ async def test_the_peer_presents_what_nobody_published(tonight: Night) -> None:
     assert (answer["conclusion"], answer["event"]) == ("theirs-not-published", 12104)
     assert (answer["owner"], answer["typed_at"]) == ("peer-administrator", "peer")
     assert answer["command"] == f"mailtrust enable {short(held(HUB2).certificate.fingerprint)}"
+    assert "another host answers" in answer["action"]
 
 
 async def test_the_peer_is_down(tonight: Night) -> None:

@@ -12,7 +12,7 @@ from mailtrust.errors import TransportUnavailable
 LOOPBACK = "127.0.0.1"
 
 # Below the range from which a kernel hands out ephemeral ports.
-_PORTS = range(20000, 32000)
+_PORTS = range(13000, 20000)
 _SHORT = range(3000, 10000)
 
 

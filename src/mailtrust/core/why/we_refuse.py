@@ -232,7 +232,7 @@ def _nowhere(facts: Facts, leaf: Certificate) -> Conclusion:
     if left is None and not stood:
         return Conclusion(
             "theirs-not-published", _WE, Owner.PEER, facts.say("why.theirs-not-published", **values),
-            facts.say("act.peer-publish", **values), enable_command(leaf.fingerprint), finding,
+            facts.say("act.peer-publish-if-held", **values), enable_command(leaf.fingerprint), finding,
             (facts.peer, leaf), otherwise=facts.say("else.never-for-them"), there=True,
         )  # fmt: skip
     evidence = () if left is not None else (facts.say("proof.stood-here", at=when(min(stood)), **values),)
