@@ -159,7 +159,7 @@ class Stage:
                 break
             done.add(to_do[0])
             await self.must(member, *self._arguments(to_do[0][1]))
-        await self.clean(member)
+        await self.must(member, "check")
 
     async def clean(self, member: Member, *, within: timedelta = timedelta(seconds=20)) -> None:
         """Wait until `check` is quiet, and show it."""
