@@ -133,7 +133,8 @@ def _met(world: World, host: Host, view: View) -> None:
     """What somebody put back has been seen, and is on record."""
     host.is_shown_anew &= any(look.found is None for look in view.wires(host.name))
     for replica, look in zip(world.directory.replicas, view.replicas(host.name), strict=True):
-        if look.found is not None:
+        # A look from before it was set back, of an agent that was suspended since, does not count.
+        if look.found in ((), replica.state.found(host.name)):
             replica.unmet.discard(host.number)
 
 
