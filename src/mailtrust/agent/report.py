@@ -99,7 +99,7 @@ def finding_report(finding: Finding, texts: Texts) -> dict[str, Any]:
         "evidence": [texts.say(said) for said in finding.evidence],
         "ruled_out": [{"cause": one.cause, "why": texts.say(one.why)} for one in finding.ruled_out],
         "action": finding.action,
-        "user_action": list(texts.page(finding.event.code).user_action),
+        "user_action": list(texts.user_action(finding)),
         "since": moment(finding.since) if finding.since else None,
         "until": moment(finding.until) if finding.until else None,
     }

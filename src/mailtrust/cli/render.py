@@ -75,7 +75,7 @@ def show_finding(finding: Finding, shelf: Texts, typed: Typed) -> None:
     if finding.action:
         say(f"{_label(shelf.label('do'))}{typed(finding.action)}", "bold")
     elif finding.severity is not Severity.INFORMATION:
-        _field(shelf.label("do"), shelf.page(finding.event.code).user_action)
+        _field(shelf.label("do"), shelf.user_action(finding))
 
 
 def symbol(*, there: bool | None) -> Text:

@@ -106,6 +106,11 @@ class Texts:
             raise TextMissing(f"{finding.event.code} in {self.language}: no text for {finding.cause!r}")
         return self._fill(template, {**finding.values, "server": finding.server})
 
+    def user_action(self, finding: Finding) -> tuple[str, ...]:
+        """What to do about this finding, step by step.  Raises: TextMissing."""
+        values = {**finding.values, "server": finding.server}
+        return tuple(self._fill(step, values) for step in self.page(finding.event.code).user_action)
+
     def advice(self, code: str) -> AdviceText:
         """
         The prose of a rule, by its code: ``A101``.

@@ -62,6 +62,6 @@ def told(asked: Asked, finding: Finding) -> Told:
         tuple((one.cause, texts.say(one.why)) for one in finding.ruled_out),
         corner.typed(finding.action) if finding.action else None,
         corner.where,
-        () if finding.action else page.user_action,
+        () if finding.action else texts.user_action(finding),
         tuple(one.finding for one in corner.seen.diagnosis.silenced if one.explained_by is finding),
     )
