@@ -27,9 +27,13 @@ def pin(one: Held) -> str:
 
 @asynccontextmanager
 async def with_postfix(
-    folder: Path, believed: Held | None, *, listed: bool = True
+    folder: Path, believed: Held | None, *, listed: bool = True, elsewhere: str = ""
 ) -> AsyncIterator[tuple[Night, postfix.Postfix]]:
-    """hub1 is a Postfix, whose mail for hub2 goes to a hub; whose policy believes *believed*."""
+    """
+    hub1 is a Postfix, whose mail for hub2 goes to a hub; whose policy believes *believed*.
+
+    Its configuration has that next hop if it is *listed*; else *elsewhere* for hub2, if anything.
+    """
     peer = Endpoint(LOOPBACK, free_port())
     hop = f"[{peer.host}]:{peer.port}"
     rows = {hop: f"fingerprint match={pin(believed)}"} if believed is not None else {}
@@ -38,8 +42,8 @@ async def with_postfix(
         routes={HUB2: f"hub:{hop}"}, tables={"relay_clientcerts": {}, "tls_policy": rows},
     ) as mx1:  # fmt: skip
         more = f'postfix = "{mx1.config}"\n'
-        if listed:
-            more += f'next_hops = {{"{hop}" = ["{HUB2}"]}}\n'
+        if listed or elsewhere:
+            more += f'next_hops = {{"{hop if listed else elsewhere}" = ["{HUB2}"]}}\n'
         async with night(folder, kind="postfix", transport=more, peer=peer) as tonight:
             await tonight.publish(held(HUB2))
             await tonight.peer_hub()
@@ -88,6 +92,18 @@ async def test_a_next_hop_that_the_configuration_does_not_list(tmp_path: Path) -
 
     assert (answer["conclusion"], answer["owner"]) == ("hop-not-listed", "this-host")
     assert str(tonight.peer.port) in answer["message"]
+
+
+async def test_a_server_that_mail_waits_for_is_fine_by_no_other_next_hop(tmp_path: Path) -> None:
+    async with with_postfix(tmp_path, None, listed=False, elsewhere="[127.0.0.2]:2525") as (tonight, mx1):
+        await tonight.enabled()
+        await sent(mx1, "client TLS configuration problem")
+
+        answer = await tonight.why(None)
+
+    assert answer["conclusion"] == "hop-not-listed"
+    assert f"Nothing waits for {HUB2}" not in (screen := tonight.screen()), screen
+    assert "Nothing waits for" not in screen
 
 
 async def test_a_queue_that_cannot_be_read_is_told_and_the_rest_is_answered(tmp_path: Path) -> None:

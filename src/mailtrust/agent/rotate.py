@@ -176,7 +176,8 @@ def aim(site: Site, view: View, why: str) -> Rotation:
         found = succession.undo(site.server, view)
         if found is None:
             raise Refused(
-                "there is no way back: what was replaced is withdrawn, and what was withdrawn never returns",
+                "there is no way back: nothing was replaced, or it is withdrawn, and what was withdrawn never"
+                " returns",
                 hint="go on to another certificate: mailtrust rotate start",
             )
         return found

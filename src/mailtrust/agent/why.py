@@ -84,7 +84,10 @@ async def ask(
     now = clock.now()
     ways = _ways(site, view, (one for one in stuck(waiting) if on_its_way or not one.is_on_its_way(now)))
     asked = [way for way in ways if way.stuck] if peer is None else _asked(peer, ways, site, view)
-    fine = tuple(_title(way) for way in ways if way.stuck is None and way.hop and way not in asked)
+    # A server may be waited for by one next hop and not by another: it is not fine.
+    held = {way.server for way in ways if way.stuck and way.server}
+    idle = (way for way in ways if way.stuck is None and way.hop and way not in asked)
+    fine = tuple(_title(way) for way in idle if way.server not in held)
     view, asked = await _called(site, view, asked, timeout)
     answers = _judged(site, view, asked, peer, fine, postfix, unseen)
     return Answers(view, _by_weight(answers), unseen, fine)

@@ -248,6 +248,21 @@ def test_tables_made_anew_do_not_mend_a_damaged_chain_file(compiles: str, comman
     assert told(found) == ("our-tls", Owner.HERE, command, False)
 
 
+@pytest.mark.parametrize(
+    ("compiles", "command"),
+    [
+        ("mailtrust postfix compile", "mailtrust postfix setup"),
+        ("", "postfix -c /etc/postfix-2 reload"),
+    ],
+)
+def test_no_table_brings_back_a_transport_that_is_not_in_master_cf(compiles: str, command: str) -> None:
+    words = "mail transport unavailable"
+
+    found = asked(view_of(), waits(words=words), compile=compiles, restart="postfix -c /etc/postfix-2 reload")
+
+    assert told(found) == ("our-transport", Owner.HERE, command, False)
+
+
 def test_nobody_in_the_directory_answers_to_that_address() -> None:
     nobody = ServerName("192.0.2.2:25")
     view = view_of(a_wire(THEIR_OLD, server=nobody, endpoint=their_wire().endpoint))  # type: ignore[union-attr]

@@ -35,7 +35,7 @@ _FIRST: dict[Complaint, _Question] = {
     Complaint.THEY_REFUSE: they_refuse, Complaint.THEIR_VIEW_IS_OLD: they_refuse,
     Complaint.THEIR_TABLES: they_refuse, Complaint.THEIR_TLS: they_refuse,
     Complaint.WE_REFUSE: we_refuse, Complaint.OUR_VIEW_IS_OLD: we_refuse, Complaint.OUR_TABLES: we_refuse,
-    Complaint.OUR_TLS: we_refuse,
+    Complaint.OUR_TRANSPORT: we_refuse, Complaint.OUR_TLS: we_refuse,
 }  # fmt: skip
 
 

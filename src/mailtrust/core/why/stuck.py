@@ -35,6 +35,8 @@ class Complaint(StrEnum):
     OUR_VIEW_IS_OLD = "our-view-is-old"
     OUR_TABLES = "our-tables"
     """Our transport cannot look up whom it believes, or where to send."""
+    OUR_TRANSPORT = "our-transport"
+    """Our Postfix has no process that would take the mail there."""
     OUR_TLS = "our-tls"
     """Our transport cannot begin TLS: it cannot use its own key and certificate."""
     NO_TLS = "no-tls"
@@ -60,7 +62,10 @@ _STALE = catalog.SNAPSHOT_STALE.code
 _ANSWERS: tuple[tuple[str, Complaint], ...] = (
     (rf"4\.7\.1 {_STALE}\b", Complaint.THEIR_VIEW_IS_OLD),
     (rf"4\.7\.1 (?:{_TRUST})\b", Complaint.THEY_REFUSE),
-    (r"^4\d\d .*\b(?:relay access denied|client (?:certificate|host) rejected)", Complaint.THEY_REFUSE),
+    # A client is turned away for its name, its haste or its neighbours in the same words, but for the last.
+    (r"^4\d\d .*\b(?:relay access denied|client certificate rejected: (?:access denied|try again later)|"
+     r"client host rejected: (?:access denied|try again later))", Complaint.THEY_REFUSE),
+    (r"^4\d\d .*\bcertificate\b", Complaint.THEY_REFUSE),
     (r"^4\d\d 4\.7\.5\b", Complaint.THEY_REFUSE),
     (r"tls not available|tls currently unavailable", Complaint.THEIR_TLS),
     (r"^4\d\d .*\b(?:lookup failure|server configuration (?:error|problem))", Complaint.THEIR_TABLES),
@@ -74,9 +79,11 @@ _WORDS: tuple[tuple[str, Complaint], ...] = (
     (rf"^{_STALE}\b", Complaint.OUR_VIEW_IS_OLD),
     (r"no route leads there", Complaint.NO_ROUTE),
     (r"tls engine is unavailable", Complaint.OUR_TLS),
-    (r"lookup (?:failure|error|problem)|is unavailable|transport unavailable", Complaint.OUR_TABLES),
+    (r"mail transport (?:unavailable|error)", Complaint.OUR_TRANSPORT),
+    (r"lookup (?:failure|error|problem)|is unavailable", Complaint.OUR_TABLES),
     (r"connect|timed out|handshake|start tls|lost connection|conversation with|did not answer|gave no|closed|"
-     r"name service error|not found|not resolved|no route to host|network is unreachable", Complaint.NOBODY),
+     r"name service error|look up host|not found|not resolved|no route to host|network is unreachable",
+     Complaint.NOBODY),
 )  # fmt: skip
 _NO_CERTIFICATE = re.compile(r"no certificate was presented|\d 1036 TLS is required")
 _NAMED = re.compile(r"certificate ([0-9a-f]{12})\b")

@@ -18,7 +18,7 @@ _WE = Direction.WE_REFUSE
 
 def we_refuse(facts: Facts) -> Conclusion | None:
     """Why we do not believe them; None where we see no reason for it."""
-    found = _tls(facts) or _blind(facts) or _tables(facts) or _not_listed(facts)
+    found = _transport(facts) or _tls(facts) or _blind(facts) or _tables(facts) or _not_listed(facts)
     return found or (_judged(facts, facts.met) if facts.met is not None else None)
 
 
@@ -51,6 +51,18 @@ def _tables(facts: Facts) -> Conclusion | None:
     return Conclusion(
         "our-tables", _WE, Owner.HERE, facts.say("why.our-tables"), facts.say("act.our-tables"),
         facts.compile or facts.restart or None,
+    )  # fmt: skip
+
+
+def _transport(facts: Facts) -> Conclusion | None:
+    """Whoever is there: nobody here goes to them."""
+    if _complaint(facts) is not Complaint.OUR_TRANSPORT:
+        return None
+    command = "mailtrust postfix setup" if facts.compile else facts.restart
+    return Conclusion(
+        "our-transport", _WE, Owner.HERE, facts.say("why.our-transport"),
+        facts.say("act.our-transport", reload=facts.restart), command or None,
+        otherwise=facts.say("else.certificates-are-fine"),
     )  # fmt: skip
 
 
