@@ -256,7 +256,20 @@ def test_undo_that_cannot_tell_our_lines_any_more_says_so_and_changes_nothing(de
 
     assert ran.code == 1
     assert f"nothing was changed: whether {desk.listener}/inet, hub/unix is as" in ran.err
+    assert "# mailtrust --config" not in ran.err, "a comment is no command"
     assert desk.master.read_text() == bare
+
+
+def test_undo_names_services_that_no_comment_of_ours_stands_around(desk: PostfixDesk) -> None:
+    assert "stays in force" not in desk.must("undo").err
+    desk.must("setup", "--yes")
+    lines = desk.master.read_text().splitlines(keepends=True)
+    desk.master.write_text("".join(one for one in lines if not one.startswith("# mailtrust")))
+
+    ran = desk.must("undo", "--yes")
+
+    assert "nothing to undo" in ran.out
+    assert f"{desk.listener}/inet, hub/unix stays in force" in ran.err
 
 
 def squeezed(text: str) -> list[list[str]]:

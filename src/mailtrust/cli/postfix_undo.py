@@ -44,6 +44,9 @@ def undo(
         confirm(f"Write this to {change.file}?", yes=yes)
         apply(change, seen)
     _tell(change, json_output=json_output, done=change.needed and not dry_run)
+    left = {one.key for one in services} & {one.key for one in postconf.read(folder).services}
+    if left and not change.needed:
+        caution(f"{', '.join(sorted(left))} stays in force: no comment of ours says that we wrote it")
     if change.needed and not dry_run and not json_output:
         say("next: let Postfix read master.cf")
         say(f"  {postconf.its_command(folder, 'postfix', 'reload')}")

@@ -165,7 +165,7 @@ def _refuse_half(lines: list[str], block: Block, kept: list[Kept], keys: Collect
             f"nothing was changed: whether {', '.join(in_force)} is as mailtrust wrote it cannot be told any "
             f"more, because {_DIGESTS.strip()!r} of its lines is gone or every line was edited",
             hint="take these services out of master.cf by hand, with our comments around them; or put back "
-            f"the lines {_DIGESTS.strip()!r} that `mailtrust postfix setup --print` shows, and undo again",
+            "the comments with digests as `mailtrust postfix setup --print` shows them, and undo again",
         )
 
 
