@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mailtrust.core.checks import diagnose
 from mailtrust.core.events.catalog import ROTATION_BLOCKED
 from mailtrust.core.model.event import Finding
@@ -64,6 +66,14 @@ def test_a_rotation_that_nobody_carries_on_says_who_would() -> None:
 
     assert found is not None
     assert (found.values["gate"], found.action) == ("withdraw", "mailtrust agent --once")
+
+
+@pytest.mark.parametrize(("ago", "gate"), [(1, None), (999, "fade")])
+def test_a_withdrawal_is_no_trouble_while_it_may_be_on_its_way(ago: int, gate: str | None) -> None:
+    gone = {OLD.fingerprint: NOON - minutes(ago)}
+    found = blocked(AFTER, a_replica(DC1, NEW, withdrawn=gone), a_replica(DC2, OLD, NEW), a_wire(NEW))
+
+    assert (found.values["gate"] if found else None) == gate
 
 
 def test_a_replica_that_cannot_be_read_is_the_thing_to_mend() -> None:

@@ -18,6 +18,8 @@ def rotation_blocked(case: Case) -> Iterator[Finding]:
     """
     if case.plan is None or case.plan.phase in (Phase.DONE, Phase.PUBLISH) or not _is_blocked(case.plan):
         return
+    if _is_travelling(case, case.plan):
+        return
     new, intent = case.plan.rotation.new, case.history.intent
     act = case.history.last("enable", case.server, new)
     begun = intent.asked_at if intent else act.done_at if act else None
@@ -43,6 +45,14 @@ def carry_on(plan: Plan) -> str | None:
     if plan.action is None:
         return None
     return "mailtrust agent --once" if plan.rotation.old else enable_command(plan.rotation.new)
+
+
+def _is_travelling(case: Case, plan: Plan) -> bool:
+    """True while nothing but a withdrawal is on its way, no longer than replication takes."""
+    withdrawn = [case.withdrawals.get(old) for old in plan.rotation.old]
+    begun = max((at for at in withdrawn if at is not None), default=None)
+    waits = {obstacle.said.phrase for obstacle in plan.obstacles if obstacle.gate is not Gate.TIME}
+    return waits == {"obstacle.not-faded"} and begun is not None and case.now < begun + case.policy.latency
 
 
 def _is_blocked(plan: Plan) -> bool:
