@@ -222,6 +222,10 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         lambda desk: (desk.set("-e", f"relayhost = {NEXT_HOP}"), desk.set("-e", "transport_maps =")),
         [(12135, None)],
     ),
+    "mailboxes that are a peer's": (
+        lambda desk: desk.set("-e", f"virtual_transport = smtp:{NEXT_HOP}", "transport_maps ="),
+        [(12135, None)],
+    ),
     "one sender's relayhost": (
         lambda desk: desk.set("-e", f"sender_dependent_relayhost_maps = inline:{{ {{ a@b = {NEXT_HOP} }} }}"),
         [(12135, None)],
@@ -263,6 +267,14 @@ def test_a_planted_trap_is_found(desk: PostfixDesk, trap: str) -> None:
     plant(desk)
 
     assert desk.findings() == expected
+
+
+def test_a_name_that_an_authority_vouches_for_is_no_digest(desk: PostfixDesk) -> None:
+    own = desk.one.tables / "own"
+    own.write_text("partner.test secure match=nexthop\n")
+    desk.edit("smtp_tls_policy_maps=", f"smtp_tls_policy_maps=texthash:{own},")
+
+    assert desk.findings() == []
 
 
 def test_another_port_of_the_same_host_is_another_server(desk: PostfixDesk) -> None:

@@ -180,9 +180,11 @@ def routes_of(instance: Configuration) -> Routes:
 
 def _defaults(instance: Configuration) -> Iterator[Route]:
     relayhost = instance.parameters.get("relayhost", "")
-    for name in ("relay_transport", "default_transport"):
+    for name in ("relay_transport", "default_transport", "virtual_transport", "local_transport"):
         transport, _, said = instance.parameters.get(name, "").partition(":")
-        for hop in pieces(said or relayhost):
+        # Mail for domains of its own goes to no relayhost.
+        usual = relayhost if name in ("relay_transport", "default_transport") else ""
+        for hop in pieces(said or usual):
             yield Route("*", transport, hop, name if said else "relayhost")
 
 

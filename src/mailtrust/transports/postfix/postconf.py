@@ -20,7 +20,7 @@ from mailtrust.errors import TransportUnavailable
 from mailtrust.transports.postfix.configuration import Configuration, Program
 
 PARAMETERS = (
-    "default_transport", "inet_interfaces", "inet_protocols", "mail_version", "mynetworks",
+    "default_transport", "inet_interfaces", "inet_protocols", "local_transport", "mail_version", "mynetworks",
     "relay_clientcerts",
     "relay_domains_reject_code", "relay_transport", "relayhost", "reject_code",
     "sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "smtp_fallback_relay",
@@ -33,7 +33,7 @@ PARAMETERS = (
     "smtpd_sasl_auth_enable", "smtpd_sender_restrictions", "smtpd_tls_CAfile", "smtpd_tls_CApath",
     "smtpd_tls_ask_ccert", "smtpd_tls_cert_file", "smtpd_tls_chain_files", "smtpd_tls_fingerprint_digest",
     "smtpd_tls_key_file", "smtpd_tls_req_ccert", "smtpd_tls_security_level", "soft_bounce", "syslog_name",
-    "tls_append_default_CA", "transport_maps",
+    "tls_append_default_CA", "transport_maps", "virtual_transport",
 )  # fmt: skip
 """What we judge by; all else that main.cf says is not ours to read."""
 

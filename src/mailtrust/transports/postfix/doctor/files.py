@@ -177,6 +177,9 @@ def _pins(service: Program, table: Table) -> Iterator[str]:
         yield from table.rows or {}
         return
     for policy in (table.rows or {}).values():
+        # At other levels `match=` has names.
+        if policy.lower().split(None, 1)[:1] != ["fingerprint"]:
+            continue
         for found in _PIN.finditer(policy):
             yield from found["pins"].split("|")
 
