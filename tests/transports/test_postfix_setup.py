@@ -357,6 +357,19 @@ def test_a_transport_of_that_name_that_is_not_ours_is_left_alone(desk: PostfixDe
     assert desk.master.read_text() == theirs
 
 
+def test_a_postfix_of_ipv6_alone_gets_no_address_of_ipv4(desk: PostfixDesk) -> None:
+    """Its master would not start any more, and with it port 25."""
+    desk.set("-e", "inet_protocols = ipv6", "inet_interfaces = ::1")
+    before = desk.master.read_text()
+
+    ran = desk.type("setup", "--yes")
+
+    assert ran.code == 1
+    assert f"this Postfix could not listen at {desk.listener}: inet_protocols is ipv6" in ran.err
+    assert "IPv6 address" in ran.err
+    assert desk.master.read_text() == before
+
+
 def test_the_public_port_is_not_taken(desk: PostfixDesk) -> None:
     desk.configure(listeners=f'"127.0.0.1:{desk.one.port}", "{desk.listener}"')
     desk.edit(f"127.0.0.1:{desk.one.port} inet", f"{desk.one.port} inet")

@@ -248,11 +248,20 @@ def _refuse_taken(instance: Configuration, service: Wanted) -> None:
                 f'"{new.host}:2525"',
             )
     protocols = instance.parameters.get("inet_protocols", "all")
-    if ":" in new.host and not re.search("all|ipv6", protocols):
-        raise Refused(
-            f"this Postfix could not listen at {service.name}: inet_protocols is {protocols}",
-            hint="name an IPv4 address in server.listeners",
-        )
+    for family, other, is_one in (("ipv6", "IPv4", ":" in new.host), ("ipv4", "IPv6", _is_ipv4(new.host))):
+        if is_one and not re.search(f"all|{family}", protocols):
+            raise Refused(
+                f"this Postfix could not listen at {service.name}: inet_protocols is {protocols}",
+                hint=f"name an {other} address in server.listeners",
+            )
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_everywhere(instance: Configuration, host: str) -> bool:
