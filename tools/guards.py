@@ -135,7 +135,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard("it is published", "publish", _without(Phase.PUBLISH, "obstacle.not-published")),
     Guard("the primary is judged alone", "publish", _judging_all),
     Guard("every replica has it", "spread", _without(Phase.SPREAD, "obstacle.not-spread")),
-    Guard("every replica has had it for so long", "spread", _without(Phase.SPREAD, "obstacle.too-recent")),
+    Guard("every replica has had it for so long, or is dead that long", "spread",
+          _without(Phase.SPREAD, "obstacle.too-recent", "obstacle.just-died")),
     Guard("that is counted from when it was seen there", "spread",
           _replaced(rotation._Case, "since", _since_publication)),  # noqa: SLF001
     Guard("a replica that cannot be read holds it back", "spread",

@@ -255,7 +255,7 @@ def test_an_old_look_proves_nothing() -> None:
 def test_a_dead_replica_holds_a_rotation_back_until_somebody_says_so() -> None:
     """And again when that word has run out."""
     looks = (STORE, a_replica(DC1, OLD, NEW), an_unread_replica(DC2), a_rehearsal(NEW, accepted=True))
-    word = Dead(DC2, NOON + minutes(1), "the disk is gone", NOON - minutes(9))
+    word = Dead(DC2, NOON + minutes(1), "the disk is gone", NOON - PACE.spread)
 
     def phase(*words: Dead) -> object:
         return whole(*looks, history=replace(LONG_AGO, dead=words))[0]
@@ -264,6 +264,20 @@ def test_a_dead_replica_holds_a_rotation_back_until_somebody_says_so() -> None:
     assert phase(word) is Phase.PRESENT
     assert phase(replace(word, until=NOON)) is Phase.SPREAD
     assert phase(replace(word, place=DC3)) is Phase.SPREAD
+
+
+def test_what_a_replica_said_before_it_died_is_believed_for_a_while() -> None:
+    looks = (STORE, a_replica(DC1, OLD, NEW), an_unread_replica(DC2), a_rehearsal(NEW, accepted=True))
+    word = Dead(DC2, NOON + minutes(60), "the disk is gone", NOON - minutes(1))
+    never_there = replace(since((DC1, NEW, 300), ("/srv/hub1", NEW, 200)), dead=(word,))
+
+    found = plan(WHOLE, a_view(*looks, history=never_there), PACE, NOON)
+
+    assert [(one.said.phrase, one.place, one.until) for one in found.obstacles] == [
+        ("obstacle.just-died", DC2, word.declared_at + PACE.spread)
+    ]
+    # Where it had the new one for long enough its readers know it.
+    assert whole(*looks, history=replace(LONG_AGO, dead=(word,)))[0] is Phase.PRESENT
 
 
 def test_rollback_is_rotation_the_other_way() -> None:

@@ -181,6 +181,8 @@ def _not_published(case: _Case) -> Iterator[Obstacle]:
 def _not_spread(case: _Case) -> Iterator[Obstacle]:
     if case.is_first or case.rotation.compromised:
         return
+    if case.pace.unreadable_blocks:
+        yield from _just_died(case)
     for look in case.replicas():
         if isinstance(look, Obstacle):
             if case.pace.unreadable_blocks:
@@ -193,6 +195,15 @@ def _not_spread(case: _Case) -> Iterator[Obstacle]:
             yield from case.not_before("obstacle.too-recent", look.place, since, case.pace.spread)
         else:
             yield case.stopped("obstacle.not-spread", look.place)
+
+
+def _just_died(case: _Case) -> Iterator[Obstacle]:
+    """Whoever read a replica before it died may go by that answer, and not know the new certificate."""
+    for look in case.view.replicas(case.rotation.server):
+        death = case.view.history.death(look.place, case.now)
+        if death is not None:
+            since = min(death.declared_at, case.since(look.place, {case.rotation.new}))
+            yield from case.not_before("obstacle.just-died", look.place, since, case.pace.spread)
 
 
 def _not_rehearsed(case: _Case) -> Iterator[Obstacle]:

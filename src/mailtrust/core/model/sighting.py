@@ -301,7 +301,11 @@ class History:
 
     def is_dead(self, place: str, now: datetime) -> bool:
         """True if an operator's word that the replica is gone still holds."""
-        return any(one.place == place and now < one.until for one in self.dead)
+        return self.death(place, now) is not None
+
+    def death(self, place: str, now: datetime) -> Dead | None:
+        """That word, while it holds."""
+        return next((one for one in self.dead if one.place == place and now < one.until), None)
 
     def last(self, what: str, server: ServerName, fingerprint: Fingerprint) -> Act | None:
         """The latest act of that kind on that certificate."""
