@@ -71,7 +71,7 @@ def test_a_change_is_shown_without_loading_anew(dashboard: Up, reader: Reader) -
 
     expect(page.get_by_role("row", name=HUB3)).to_be_visible()
     expect(page.get_by_role("row", name=HUB2)).to_contain_text("could not look")
-    expect(page.get_by_text("3 of 3 servers")).to_be_visible()
+    expect(page.get_by_text("servers shown: 3 of 3")).to_be_visible()
     assert page.evaluate("window.isTheSame")
     assert box.input_value() == "hub"
     assert page.evaluate("document.activeElement.id") == "q"
