@@ -261,6 +261,17 @@ def test_a_browser_that_was_told_the_token_is_shown_everything(show: Show, reade
     expect(page.get_by_role("heading", level=1)).to_contain_text("not in the directory")
 
 
+def test_a_long_name_stays_in_its_column(show: Show, reader: Reader) -> None:
+    """A DNS label may have 63 characters; over the next column nobody could read either."""
+    scene, name = Scene(), f"{'mailgateway' * 4}hub.example.test"
+    scene.show(a_healthy(name), a_healthy(HUB2))
+    page = reader.opens(show(scene).address, viewport={"width": 1280, "height": 800})
+
+    cell = page.locator("#grid tbody th").filter(has_text="mailgateway")
+    assert cell.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_browser_asks_nobody_else(dashboard: Up, reader: Reader) -> None:
     for path in ("", "events/12012", "servers/hub1.example.test"):
         reader.opens(dashboard.address + path)
