@@ -69,7 +69,7 @@ async def _compile(config: Config, *, json_output: bool, yes: bool, dry_run: boo
         foretell(*lines, json_output=json_output)
         return
     if come or gone:
-        confirm(f"Change {len(come) + len(gone)} files in {folder}?", yes=yes)
+        confirm(f"Change {_files(len(come) + len(gone))} in {folder}?", yes=yes)
         make_roots_own(folder)
         await asyncio.to_thread(write, folder, before, after)
     if not json_output:
