@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mailtrust.core.advice import RULES, Area, Profile, Rule
+from mailtrust.core.events.explain import in_capitals
 from mailtrust.texts import LANGUAGES, Texts, load
 from tools.generated import DOCS, head, table, write_or_compare
 
@@ -54,13 +54,9 @@ def _rule(rule: Rule, texts: Texts) -> Iterator[str]:
     seen = [f"[{one.code}]({EVENTS[texts.language]}/{one.code}.md)" for one in rule.see]
     keeps = f"; {KEEPS_AWAY[texts.language]}: {', '.join(seen)}" if seen else ""
     yield f"{texts.label(f'severity-{rule.severity.value}')}; {profiles(rule)}{keeps}\n"
-    yield f"- {_in_capitals(prose.found)}"
+    yield f"- {in_capitals(prose.found)}"
     yield f"- {texts.label('advice-why')}: {prose.why}"
     yield f"- {texts.label('advice-fix')}: {prose.fix.rstrip(':：')}"
-
-
-def _in_capitals(template: str) -> str:
-    return re.sub(r"\{([a-z_]+)\}", lambda found: found[1].upper(), template)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def test_a_sound_server_is_told_nothing_and_ends_well(desk: Desk) -> None:
 
     ran = desk.must("analyze")
 
-    assert ran.out.splitlines()[0] == "OK - 1 server(s), profile default: error 0, warning 0, info 0"
+    assert ran.out.splitlines()[0] == "OK - 1 server, profile default: error 0, warning 0, info 0"
     assert "Nothing to advise." in ran.out
 
 

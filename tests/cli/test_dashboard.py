@@ -129,7 +129,7 @@ def test_the_agent_shows_it_too_and_again_after_it_read_its_configuration_anew(
             ("dashboard", "--listen", "192.0.2.1:8025", "--token-file", "TOKEN"),
             "",
             "cannot listen",
-            "--listen",
+            "no network card of this host has that address; choose another address: --listen",
         ),
     ],
 )

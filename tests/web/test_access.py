@@ -213,9 +213,10 @@ def test_a_token_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
 async def test_a_port_that_is_taken_is_a_sentence_or_another_one(dashboard: Up) -> None:
     taken = Endpoint(LOOPBACK, dashboard.port)
 
-    with pytest.raises(TransportUnavailable, match="cannot listen"):
+    with pytest.raises(TransportUnavailable, match="cannot listen") as refused:
         async with serving(Scene(), taken, Access(), every=EVERY):
             pass
+    assert refused.value.hint.startswith("another one may be running there")
     async with serving(Scene(), taken, Access(), every=EVERY, or_any_port=True) as up:
         assert str(dashboard.port) not in up.address
 

@@ -71,7 +71,7 @@ def test_a_change_is_shown_without_loading_anew(dashboard: Up, reader: Reader) -
 
     expect(page.get_by_role("row", name=HUB3)).to_be_visible()
     expect(page.get_by_role("row", name=HUB2)).to_contain_text("could not look")
-    expect(page.get_by_text("3 of 3 servers")).to_be_visible()
+    expect(page.get_by_text("servers shown: 3 of 3")).to_be_visible()
     assert page.evaluate("window.isTheSame")
     assert box.input_value() == "hub"
     assert page.evaluate("document.activeElement.id") == "q"
@@ -259,6 +259,17 @@ def test_a_browser_that_was_told_the_token_is_shown_everything(show: Show, reade
     expect(page.locator("#live-state")).to_have_text("live")
     scene.show(a_missing(HUB1))
     expect(page.get_by_role("heading", level=1)).to_contain_text("not in the directory")
+
+
+def test_a_long_name_stays_in_its_column(show: Show, reader: Reader) -> None:
+    """A DNS label may have 63 characters; over the next column nobody could read either."""
+    scene, name = Scene(), f"{'mailgateway' * 4}hub.example.test"
+    scene.show(a_healthy(name), a_healthy(HUB2))
+    page = reader.opens(show(scene).address, viewport={"width": 1280, "height": 800})
+
+    cell = page.locator("#grid tbody th").filter(has_text="mailgateway")
+    assert cell.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_browser_asks_nobody_else(dashboard: Up, reader: Reader) -> None:

@@ -42,7 +42,8 @@ def _message(entry: Entry, shelf: Texts) -> str:
         head = f"{entry.event.code} {head}"
     elif entry.server:
         head = f"{entry.server} {head}"
-    again = f" (and {entry.suppressed} times more before)" if entry.suppressed else ""
+    times = "time" if entry.suppressed == 1 else "times"
+    again = f" (and {entry.suppressed} {times} more before)" if entry.suppressed else ""
     text = f"{head}{entry_message(entry, shelf)}{again}"
     return "".join(one if one.isprintable() else " " for one in text)
 

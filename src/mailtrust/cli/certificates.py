@@ -75,4 +75,4 @@ def _remark(one: Installed, now: datetime) -> str:
 
 
 def _left(days: int) -> str:
-    return "expired" if days < 0 else f"{days} days left"
+    return "expired" if days < 0 else "one day left" if days == 1 else f"{days} days left"

@@ -276,7 +276,9 @@ def _introduce(organization: Organization) -> None:
         (f"# {garbage} is no certificate; published all the same: 12022", ""),
         (f"{config} directory put {first.name} {garbage} --yes", ""),
     )
-    there = f"{len(members)} servers, {len(names)} replicas ({replicas.kind}), in {organization.folder}"
+    servers = "one server" if len(members) == 1 else f"{len(members)} servers"
+    copies = "one replica" if len(names) == 1 else f"{len(names)} replicas"
+    there = f"{servers}, {copies} ({replicas.kind}), in {organization.folder}"
     say(f"{there}; Ctrl-C ends them.")
     say("In another terminal:", "bold")
     column = 2 + max(len(command) for command, effect in lines if effect)

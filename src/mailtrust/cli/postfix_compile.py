@@ -145,11 +145,15 @@ def _report(config: Config, snapshot: Snapshot, changes: Differences) -> dict[st
     }
 
 
+def _keys(count: int) -> str:
+    return "one key" if count == 1 else f"{count} keys"
+
+
 def _lines(config: Config, wanted: Tables, changes: Differences, doing: str = "changed") -> Iterator[str]:
     if not changes:
         count = len(wanted[CLIENTS])
         where = config.transport.tables
-        yield f"nothing to change: the tables in {where} have what home publishes, {count} keys"
+        yield f"nothing to change: the tables in {where} have what home publishes, {_keys(count)}"
         return
     yield f"{doing} {_counted(changes)} in {config.transport.tables}"
     for name, one in changes.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import stat
 import sys
@@ -27,6 +28,11 @@ _SHORTEST_TOKEN = 20
 _END_WITHIN_SECONDS = 2
 _IDLE_SECONDS = 30
 _MOST_CONNECTIONS = 500
+_HINTS = {
+    errno.EADDRINUSE: "another one may be running there; ",
+    errno.EADDRNOTAVAIL: "no network card of this host has that address; ",
+    errno.EACCES: "ports below 1024 are for root; ",
+}
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # compared with, and not listened on
 
 
@@ -119,9 +125,10 @@ def _listening(listen: Endpoint, *, or_any_port: bool) -> socket.socket:
         except OSError as error:
             made.close()
             if port == ports[-1]:
+                because = _HINTS.get(error.errno or 0, "")
                 raise TransportUnavailable(
                     f"the dashboard cannot listen on {listen}",
-                    hint="is another one running? Choose another address: --listen 127.0.0.1:12013",
+                    hint=f"{because}choose another address: --listen 127.0.0.1:12013",
                 ) from error
         else:
             return made

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from mailtrust.core.events.catalog import (
     BY_CODE,
     CATALOG,
@@ -20,6 +22,7 @@ from mailtrust.core.events.explain import (
     contents_as_json,
     explain,
     filled,
+    in_capitals,
     page_as_json,
     placeholders,
 )
@@ -124,3 +127,15 @@ def test_a_template_is_filled_with_what_there_is() -> None:
     assert filled(template, {"server": "hub1", "subject": "{address}"}) == (
         "hub1 met {address} at {address}; {not a name} stays"
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [("0", "0 keys are"), ("1", "1 key is"), ("2", "2 keys are"), ("11", "11 keys are")]
+)
+def test_a_number_and_its_noun_agree(count: str, said: str) -> None:
+    """And where there is no value the words are the general ones."""
+    template = "{count} {count:key is|keys are} there"
+
+    assert placeholders(template) == {"count"}
+    assert filled(template, {"count": count}) == f"{said} there"
+    assert in_capitals(template) == "COUNT keys are there"

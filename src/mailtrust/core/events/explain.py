@@ -18,7 +18,8 @@ from mailtrust.core.model.event import Category, Event, Severity
 EXPLAIN_SCHEMA = "mailtrust.explain/1"
 PRODUCT = SOURCE = "mailtrust"
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::([^|{}]+)\|([^|{}]+))?\}")
+"""A value, ``{count}``, or words that agree with it, ``{count:certificate|certificates}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,12 @@ def explain(event: Event, text: EventText, version: str) -> Page:
         ("server", *event.parameters),
         EventText(
             text.title,
-            _in_capitals(text.message),
-            _in_capitals(text.explanation),
-            tuple(map(_in_capitals, text.conditions)),
-            tuple(map(_in_capitals, text.user_action)),
+            in_capitals(text.message),
+            in_capitals(text.explanation),
+            tuple(map(in_capitals, text.conditions)),
+            tuple(map(in_capitals, text.user_action)),
             text.see_also,
-            {cause: _in_capitals(text.causes[cause]) for cause in event.causes},
+            {cause: in_capitals(text.causes[cause]) for cause in event.causes},
         ),
     )
 
@@ -138,13 +139,20 @@ def contents_as_json(entries: Iterable[Entry]) -> dict[str, Any]:
 
 def placeholders(template: str) -> frozenset[str]:
     """The names that *template* wants filled."""
-    return frozenset(_PLACEHOLDER.findall(template))
+    return frozenset(found[1] for found in _PLACEHOLDER.finditer(template))
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
     """*template* with its values; a placeholder that has none stays as it is."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+
+    def value(found: re.Match[str]) -> str:
+        if found[2] is None or found[1] not in values:
+            return values.get(found[1], found[0])
+        return found[2 if values[found[1]] == "1" else 3]
+
+    return _PLACEHOLDER.sub(value, template)
 
 
-def _in_capitals(template: str) -> str:
-    return _PLACEHOLDER.sub(lambda found: found[1].upper(), template)
+def in_capitals(template: str) -> str:
+    """*template* as one reads it where there are no values: the certificate of SERVER ends in HOURS hours."""
+    return _PLACEHOLDER.sub(lambda found: found[3] or found[1].upper(), template)
