@@ -25,7 +25,7 @@ from mailtrust.agent.writer import writing
 from mailtrust.core import succession
 from mailtrust.core.model.certificate import Fingerprint, short
 from mailtrust.core.model.event import Said
-from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Rehearse, Rotation
+from mailtrust.core.model.plan import Action, Phase, Plan, Present, Publish, Rehearse, Rotation, Withdraw
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.sighting import Act, Intent, RehearsalSighting, View
 from mailtrust.core.model.trust import KEPT_WHERE_NOTHING_IS_TOLD
@@ -131,10 +131,11 @@ def planned(site: Site, found: Course) -> Entry:
     """The journal's entry of it."""
     step = found.plan
     action = type(step.action).__name__.lower() if step.action is not None else "wait"
+    about = step.action.fingerprint if isinstance(step.action, Withdraw) else step.rotation.new
     said = (obstacle.said for obstacle in step.obstacles)
     return entry_of_plan(
         site.server, action, said, clock.now(), place=step.rotation.replica or "",
-        fingerprint=step.rotation.new, why=found.why, phase=step.phase.value,
+        fingerprint=about, why=found.why, phase=step.phase.value,
     )  # fmt: skip
 
 
