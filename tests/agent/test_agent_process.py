@@ -89,9 +89,13 @@ async def test_a_planned_rotation_goes_to_its_end(server: Server) -> None:
     assert server.slots[Slot.CURRENT] == [new]
     assert old in server.slots[Slot.PREVIOUS]
     assert [one.values["fingerprint"] for one in server.entries() if done("withdraw")(one)] == [old]
-    phases = dict.fromkeys(one.values["phase"] for one in server.entries() if one.values.get("why") == "start")
+    phases = dict.fromkeys(
+        one.values["phase"] for one in server.entries() if one.values.get("why") == "start"
+    )
     # A wait that was over at the next look was never seen as one.
-    assert list(phases) == [one for one in ("spread", "present", "settle", "withdraw", "fade") if one in phases]
+    assert list(phases) == [
+        one for one in ("spread", "present", "settle", "withdraw", "fade") if one in phases
+    ]
     assert {"present", "withdraw"} <= set(phases)
 
 
