@@ -14,7 +14,7 @@ from mailtrust.core.flow.hop import said_time, worst
 from mailtrust.core.flow.judge import took_together
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import Endpoint
-from mailtrust.core.model.sighting import WireFailure
+from mailtrust.core.model.sighting import History, WireFailure
 from mailtrust.core.model.trust import Anonymous, Stranger, Trusted
 from mailtrust.core.why import Facts, Owner
 from tests.core.why import both_sides
@@ -209,6 +209,20 @@ def test_a_key_that_is_published_nowhere_stops_it_at_their_certificate() -> None
     assert failed(hop) == (Stage.THEIR_CERTIFICATE, 12104)
     assert hop.line(Stage.OUR_CERTIFICATE).state is State.NOT_REACHED
     assert hop.line(Stage.THEIR_CERTIFICATE).said[0].phrase == "flow.theirs-nobody"
+
+
+def test_a_published_certificate_at_the_same_place_is_proof_of_two_hosts() -> None:
+    """Behind one address a balancer has two, and one of them was forgotten at the last change."""
+    stray = a_certificate(HUB2, key="stray")
+    seen = History(
+        first_seen={(HUB2, str(THERE), THEIRS.fingerprint): NOON, (HUB2, DC1, THEIRS.fingerprint): NOON}
+    )
+    facts = both_sides.facts_of(both_sides.view_of(their_wire(stray), history=seen))
+
+    hop = judged(stopped_at_theirs(stray), facts, Picture(Stranger(stray)))
+
+    assert failed(hop) == (Stage.THEIR_CERTIFICATE, 12104)
+    assert "flow.presented-there" in phrases(hop)
 
 
 def test_what_cannot_be_read_and_what_was_not_presented_are_not_believed() -> None:

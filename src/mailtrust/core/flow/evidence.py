@@ -110,6 +110,17 @@ def not_believed(facts: Facts, trace: Trace, belief: Verdict | None) -> Trouble:
     )  # fmt: skip
 
 
+def presented_there(facts: Facts, trace: Trace) -> Iterator[Said]:
+    """What is published, and was presented where we met what is not: a switch, or two hosts behind it."""
+    case, met = facts.theirs, str(trace.endpoint)
+    published = {one.certificate.fingerprint for look in case.readable for one in look.found or ()}
+    if trace.leaf is None or trace.leaf.fingerprint in published:
+        return
+    for (server, place, other), at in case.history.first_seen.items():
+        if (server, place) == (facts.peer, met) and other in published:
+            yield facts.say("flow.presented-there", endpoint=met, other=other[:12], at=when(at))
+
+
 def another_answers(facts: Facts, trace: Trace, owner: ServerName) -> Trouble:
     """A known server answers, and not the one that was called: the mail goes to it."""
     values = {"endpoint": str(trace.endpoint), "owner": owner}

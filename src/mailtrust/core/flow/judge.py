@@ -113,7 +113,8 @@ class _Judgement:
             return None
         found = we_refuse(facts)
         if found is not None:
-            return trouble_of(Stage.THEIR_CERTIFICATE, found, catalog.PEER_NOT_TRUSTED_OUTBOUND)
+            proof = evidence.presented_there(facts, trace)
+            return trouble_of(Stage.THEIR_CERTIFICATE, found, catalog.PEER_NOT_TRUSTED_OUTBOUND, *proof)
         return evidence.not_believed(facts, trace, picture.belief)
 
     def _ours(self) -> Trouble | None:
