@@ -38,12 +38,14 @@ _FILES = (
     ("./mailtrust.toml, /etc/mailtrust/mailtrust.toml", "The configuration, the first that is there."),
     ("/var/lib/mailtrust", "Keys, journal, snapshot and queue, unless server.store says otherwise."),
 )
+_EXITS = re.compile(r"Exits ([^.]*\.)")
+"""The sentence in which a command's help says how it ends."""
 _STATUS = (
     ("0", "Done, or nothing to do."),
     ("1", "Failed, and said why."),
     ("2", "Wrong syntax."),
     ("3", "Only of the monitoring plugins, check and postfix check, where 1 is a warning and 2 an error: "
-     "it cannot be said."),
+     "it cannot be said; and of analyze and analyze --which, where what matters could not be looked at."),
     ("130", "Interrupted."),
 )  # fmt: skip
 
@@ -113,9 +115,14 @@ def _command(command: Outline) -> Iterator[str]:
         for number, example in enumerate(examples):
             yield from (*((".PP",) if number else ()), ".nf", ".RS 4", _text(example), ".RE", ".fi")
     yield ".SH EXIT STATUS"
-    yield "0 done, or nothing to do; 1 failed, and said why; 2 wrong syntax."
-    if command.path[1] == "check":
-        yield "As a monitoring plugin: 0 well, 1 a warning, 2 an error, 3 it cannot be said."
+    own = [
+        f"{one.name} exits {exits}"
+        for one in command.everything()
+        for exits in _EXITS.findall(" ".join(" ".join(one.help).split()))
+    ]
+    for said in own:
+        yield from (_text(said), ".PP")
+    yield f"{'Otherwise ' if own else ''}0 done, or nothing to do; 1 failed, and said why; 2 wrong syntax."
 
 
 def _synopsis(*each: Outline) -> Iterator[str]:

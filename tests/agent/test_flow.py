@@ -15,8 +15,11 @@ import pytest
 import mailtrust.cli
 from mailtrust import clock
 from mailtrust.agent import act
+from mailtrust.agent.arrival import arrival, marked
 from mailtrust.agent.flow import Flow, flow, open_desk
 from mailtrust.agent.site import Site, open_site
+from mailtrust.cli.flow_screen import show_flow
+from mailtrust.cli.frame import texts
 from mailtrust.config import load
 from mailtrust.core.flow import Hop, State, Verdict
 from mailtrust.core.flow.stages import Stage
@@ -327,7 +330,9 @@ async def test_a_slow_stage_is_marked_12180_and_mail_still_flows(
     assert (stage, 12180) in [(one.stage, one.event.code) for one in hop.warnings]
 
 
-async def test_a_slow_device_makes_every_answer_slow(tmp_path: Path) -> None:
+async def test_a_slow_device_makes_every_answer_slow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     conduct = Conduct(delay=timedelta(seconds=1.2))
     async with desk(tmp_path) as here, here.organization.hub(HUB2) as hub2:
         await here.publish(held(HUB2), HUB2, hub2.endpoint)
@@ -337,6 +342,10 @@ async def test_a_slow_device_makes_every_answer_slow(tmp_path: Path) -> None:
     [hop] = told.hops
     assert hop.verdict is Verdict.SLOW
     assert {Stage.EHLO, Stage.VERBS, Stage.HANDSHAKE, Stage.MAIL} <= {one.stage for one in hop.warnings}
+    show_flow(told, texts("en"), str)
+    screen = capsys.readouterr().out
+    assert screen.count("12180 FlowStageSlow") == 1
+    assert "slow as well: " in screen
 
 
 async def test_what_is_no_smtp_and_what_is_silent_stop_at_the_banner(tmp_path: Path) -> None:
@@ -506,3 +515,21 @@ async def test_what_cannot_be_followed_is_said(
         ended, said = await here.type(capsys, *words)
 
     assert (ended, complaint in said) == (code, True), said
+
+
+async def test_only_a_hub_s_mailboxes_are_looked_into(tmp_path: Path) -> None:
+    """Postfix keeps its mail where no configuration of ours says: nobody could look."""
+    hub, other = tmp_path / "hub2.toml", tmp_path / "mx2.toml"
+    for file, kind in ((hub, "hub"), (other, "postfix")):
+        file.write_text(
+            f'[server]\nname = "{HUB2}"\nstore = "{tmp_path}"\n[transport]\nkind = "{kind}"\n'
+            + (f'bind = ["{LOOPBACK}:{free_port()}"]\n' if kind == "hub" else "")
+        )
+    sent = marked(ServerName(HUB1), f"postmaster@{HUB2}", clock.now())
+    beside = {one: load(one, {}, default_name=lambda: HUB2) for one in (hub, other)}
+    patience = timedelta(milliseconds=1)
+
+    unseen = await arrival(sent, [(ServerName(HUB2), beside[other])], patience)
+    not_there = await arrival(sent, [(ServerName(HUB2), beside[hub])], patience)
+
+    assert (unseen.server, not_there.server, not_there.took) == (None, HUB2, patience)

@@ -229,6 +229,15 @@ def test_a_report_can_be_held_against_any_other(desk: Desk) -> None:
     assert "is no report of `analyze`" in desk.type("analyze", "--against", monday).err
 
 
+def test_a_report_over_thousands_of_servers_can_be_compared_with(desk: Desk) -> None:
+    """Of any other file so much would be refused unread."""
+    desk.enabled()
+    monday = desk.folder / "monday.json"
+    monday.write_text(desk.must("analyze", "--json").out + " " * (17 << 20), "utf-8")
+
+    assert "Since the report of " in desk.must("analyze", "--against", monday).out
+
+
 def test_what_could_not_be_judged_again_is_not_gone(desk: Desk) -> None:
     desk.made()
     desk.type("analyze")

@@ -60,6 +60,14 @@ def test_the_page_opens_offline_and_complains_of_nothing(page: Page, tmp_path: P
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_code_in_a_sentence_is_code_and_no_backtick(tmp_path: Path, language: str) -> None:
+    page = written(tmp_path, language).read_text("utf-8")
+
+    assert "`" not in page
+    assert "<code>mailtrust check</code>" in page
+
+
 @needs("chromium")
 def test_a_line_of_the_contents_leads_to_its_piece_by_keyboard(page: Page, tmp_path: Path) -> None:
     page.goto(written(tmp_path, "en").as_uri())

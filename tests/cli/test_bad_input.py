@@ -102,6 +102,11 @@ def test_a_missing_file_is_named(desk: Desk, words: list[str]) -> None:
     assert "there is no file nowhere" in ran.err
 
 
+def test_a_folder_is_called_one(desk: Desk) -> None:
+    """And not: check that this account may read it."""
+    assert f"{desk.folder} is a folder" in desk.type("import", desk.folder).err
+
+
 # --- certificates by name
 
 

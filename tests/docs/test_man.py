@@ -62,3 +62,15 @@ def test_two_builds_are_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert each[0] == each[1]
     assert Path("completions/_mailtrust") in each[0]
     assert b"2023-11-14" in each[0][Path("man1/mailtrust.1")]
+
+
+def test_a_page_says_how_its_own_command_ends() -> None:
+    """Under the heading where one looks for it: `analyze` ends with 3, as plugins do."""
+    found = pages(NOW)
+
+    own, general = (
+        found[f"mailtrust-{name}.1"].partition(".SH EXIT STATUS")[2] for name in ("analyze", "new")
+    )
+    assert "mailtrust analyze exits 0 where" in own
+    assert "3 where nothing was found" in own
+    assert general.startswith("\n0 done, or nothing to do; 1 failed")

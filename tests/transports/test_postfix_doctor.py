@@ -416,6 +416,19 @@ def test_a_finding_says_what_to_type_for_that_instance(desk: PostfixDesk) -> Non
     assert f"postfix setup --instance {desk.one.config}" in ran.out
 
 
+@pytest.mark.parametrize(("level", "severity"), [("may", "warning"), ("encrypt", "error")])
+def test_insisting_on_an_authority_is_an_error_only_where_tls_is_required(
+    desk: PostfixDesk, level: str, severity: str
+) -> None:
+    """Postfix ignores ``smtpd_tls_req_ccert`` while TLS is optional: nobody is called at night."""
+    desk.edit("req_ccert=no", "req_ccert=yes")
+    desk.edit("smtpd_tls_security_level=may", f"smtpd_tls_security_level={level}")
+
+    [one] = desk.type("check", "--json").json["findings"]
+
+    assert (one["event"], one["severity"]) == (12131, severity)
+
+
 def test_listeners_that_decide_by_certificates_elsewhere_are_judged_too(desk: PostfixDesk) -> None:
     """Whoever did it on the public port hears of the gap, and not that it takes mail from strangers."""
     desk.set("-e", "relay_clientcerts = inline:{}")

@@ -75,12 +75,13 @@ async def arrival(
     Look for *message* where the servers of *beside* keep their mail, in the order of its way, until it came
     or *patience* is over.
     """
-    servers = tuple(beside)
+    # Another transport keeps its mail where no configuration of ours says.
+    servers = tuple((name, config) for name, config in beside if config.transport.kind == "hub")
     if not servers:
         return Arrival()
     loop = asyncio.get_running_loop()
     began = loop.time()
-    seen = Arrival(server=servers[-1][0])
+    seen = Arrival(server=servers[-1][0], took=patience)
     while loop.time() - began < patience.total_seconds():
         for name, config in reversed(servers):
             place = await asyncio.to_thread(_found, message, config.transport.maildir)

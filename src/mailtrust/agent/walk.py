@@ -67,6 +67,8 @@ class _Record:
     began_at: datetime
     passages: dict[Stage, Passage] = field(default_factory=dict)
     address: str = ""
+    addresses: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
     protocol: str = ""
     leaf: Certificate | None = None
     unreadable: Fingerprint | None = None
@@ -108,7 +110,7 @@ class _Walking:
         return Trace(
             self._where, told.began_at, told.passages, told.address, spoken.offered, spoken.offered_inside,
             spoken.verb, told.protocol, told.leaf, told.unreadable, told.asked,
-            credential.certificate if credential is not None else None,
+            credential.certificate if credential is not None else None, told.addresses, told.dead,
         )  # fmt: skip
 
     # The way to it
@@ -134,6 +136,7 @@ class _Walking:
         self, addresses: tuple[str, ...]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The first address that takes a connection, each within its share of the time."""
+        self._record.addresses = addresses
         failed: list[str] = []
         stop = Stop.NO_CONNECTION
         for address in addresses:
@@ -148,7 +151,7 @@ class _Walking:
                 stop = Stop.OUR_LIMIT if error.errno in _OUR_OWN_LIMITS else stop
                 failed.append(f"{address}: {_reason(error)}" if len(addresses) > 1 else _reason(error))
             else:
-                self._record.address = address
+                self._record.address, self._record.dead = address, tuple(failed)
                 self._pass(Stage.CONNECT, str(Endpoint(address, self._where.port)))
                 return opened
         return self._stop(Stage.CONNECT, stop, "; ".join(failed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mailtrust.agent.analysis_report import Analysis, lines_of, read_report
-from mailtrust.cli.files import read_file, write_file
+from mailtrust.cli.files import LARGEST_REPORT_BYTES, read_file, write_file
 from mailtrust.cli.output import caution
 from mailtrust.config import Config
 from mailtrust.core.advice.compare import Compared, compared
@@ -27,7 +27,7 @@ def compared_with(
     if file is None or (against is None and not file.exists()):
         return None
     try:
-        since, before, asked_then = read_report(read_file(file), str(file))
+        since, before, asked_then = read_report(read_file(file, LARGEST_REPORT_BYTES), str(file))
     except BadInput as error:
         if against is not None:
             raise

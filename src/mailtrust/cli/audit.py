@@ -24,7 +24,7 @@ from mailtrust.cli.audit_options import (
     PasswordFileOption,
     ReplicasOption,
 )
-from mailtrust.cli.files import read_file, write_file
+from mailtrust.cli.files import LARGEST_REPORT_BYTES, read_file, write_file
 from mailtrust.cli.frame import JsonOption, given, session, texts
 from mailtrust.cli.output import as_json, caution, emit, say
 from mailtrust.cli.program import application
@@ -131,7 +131,7 @@ def _compared(seen: Audit, shelf: Texts, last: Path | None) -> tuple[Changes | N
     if last is None or not last.exists():
         return None, True
     try:
-        before = read_run(read_file(last), str(last))
+        before = read_run(read_file(last, LARGEST_REPORT_BYTES), str(last))
     except BadInput as error:
         caution(f"{error.message}; it was left as it is, and this run was not written to it")
         return None, False

@@ -9,9 +9,11 @@ from mailtrust import durable
 from mailtrust.errors import BadInput, MailtrustError
 
 _LARGEST_BYTES = 16 << 20
+LARGEST_REPORT_BYTES = 256 << 20
+"""A report over thousands of servers has several kilobytes for each."""
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, largest_bytes: int = _LARGEST_BYTES) -> bytes:
     """
     The file's bytes; ``-`` is standard input.
 
@@ -19,16 +21,18 @@ def read_file(path: Path) -> bytes:
     """
     try:
         if str(path) == "-":
-            data = sys.stdin.buffer.read(_LARGEST_BYTES + 1)
+            data = sys.stdin.buffer.read(largest_bytes + 1)
         else:
             with path.open("rb") as file:
-                data = file.read(_LARGEST_BYTES + 1)
+                data = file.read(largest_bytes + 1)
     except FileNotFoundError as error:
         raise BadInput(f"there is no file {path}", hint="check the path") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"{path} is a folder", hint="name a file in it") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read", hint="check that this account may read it") from error
-    if len(data) > _LARGEST_BYTES:
-        raise BadInput(f"{path} is larger than {_LARGEST_BYTES >> 20} MiB: it holds no certificate")
+    if len(data) > largest_bytes:
+        raise BadInput(f"{path} is larger than {largest_bytes >> 20} MiB: it is not what is asked for here")
     return data
 
 

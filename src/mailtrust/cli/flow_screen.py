@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from rich.text import Text
@@ -42,7 +43,7 @@ def show_flow(told: Flow, shelf: Texts, typed: Typed) -> None:
         say()
         _show_hop(hop, number, len(told.hops), shelf)
     for hop in told.hops:
-        for one in _told(hop):
+        for one in _told(hop, shelf):
             say()
             show_trouble(one, hop.receiver, shelf, typed, is_error=one is hop.trouble)
     say()
@@ -51,13 +52,17 @@ def show_flow(told: Flow, shelf: Texts, typed: Typed) -> None:
         _field("", shelf.say(note))
 
 
-def _told(hop: Hop) -> Iterator[Trouble]:
-    """What is told in full; of several slow stages the slowest, since the lines above mark them all."""
+def _told(hop: Hop, shelf: Texts) -> Iterator[Trouble]:
+    """What is told in full; of several slow stages the slowest, which names the others."""
     if hop.trouble is not None:
         yield hop.trouble
     late = [one for one in hop.warnings if one.event is FLOW_STAGE_SLOW]
     slowest = max(late, key=lambda one: hop.line(one.stage).took or timedelta(), default=None)
-    yield from (one for one in hop.warnings if one is slowest or one.event is not FLOW_STAGE_SLOW)
+    yield from (one for one in hop.warnings if one.event is not FLOW_STAGE_SLOW)
+    if slowest is not None:
+        others = [shelf.label(LABELS[one.stage]) for one in late if one is not slowest]
+        said = (Said("flow.slow-too", {"stages": ", ".join(others)}),) if others else ()
+        yield replace(slowest, evidence=(*slowest.evidence, *said))
 
 
 def verdict_line(told: Flow, shelf: Texts) -> str:

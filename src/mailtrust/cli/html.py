@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mailtrust.cli.output import clean
 from mailtrust.core.exchange.judgement import Step
 from mailtrust.texts import TAGS, Texts
+
+_CODE = re.compile(r"`([^`\n]+)`")
 
 
 def page(template: str, labels: Iterable[str], texts: Texts, **values: Any) -> str:
@@ -24,6 +27,7 @@ def page(template: str, labels: Iterable[str], texts: Texts, **values: Any) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = _prose
     return environment.get_template(template).render(
         language=TAGS[texts.language], label={code: texts.label(code) for code in labels}, **values
     )
@@ -38,6 +42,15 @@ def step(one: Step, where: str, texts: Texts) -> dict[str, Any]:
         "asks": texts.say(one.asks) if one.asks else "",
         "risks": [texts.say(risk) for risk in one.risks],
     }
+
+
+def _prose(text: str) -> Markup:
+    """Our sentences, in which code stands between backticks."""
+    pieces = _CODE.split(clean(text))
+    return Markup().join(
+        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece)
+        for place, piece in enumerate(pieces)
+    )
 
 
 def _plain(value: object) -> object:

@@ -20,7 +20,9 @@ from mailtrust.lab.organization import Organization
 
 _LOOK_EVERY_SECONDS = 0.2
 
-_DEVICES = {"strip": Conduct(TLS_VERBS), "slow": Conduct(delay=timedelta(seconds=1.5))}
+# Behind TLS two answers of a server may be waited for, one after the other: together less than the lab's
+# `probe_timeout`, or a slow device would be taken for a silent server.
+_DEVICES = {"strip": Conduct(TLS_VERBS), "slow": Conduct(delay=timedelta(seconds=1.2))}
 
 Switch = Callable[[], Awaitable[None]]
 

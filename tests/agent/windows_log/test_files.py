@@ -40,7 +40,7 @@ def test_what_is_no_event_log_is_called_what_it_is(tmp_path: Path, octets: bytes
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no file"):
         list(events_of(tmp_path / "none"))
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="is a folder"):
         list(events_of(tmp_path))
 
 

@@ -162,6 +162,17 @@ def test_a_damaged_event_costs_no_other_and_is_told() -> None:
     assert fault.offset == len(element(ONE)) + 1
 
 
+def test_an_event_that_lost_its_beginning_is_told() -> None:
+    damaged = element(TWO).replace("<Event xmlns", "<Exent xmlns")
+
+    found = read(f"{element(ONE)}\n{damaged}\n{element(THREE)}".encode())
+
+    assert numbers(found) == [12012, 2017]
+    fault = the_fault(found)
+    assert (fault.why, fault.record) == ("it has no beginning", 2)
+    assert fault.offset == len(element(ONE))
+
+
 def test_an_event_that_lost_its_end_does_not_take_the_next_with_it() -> None:
     found = read(f"{element(ONE)[:200]}{element(TWO)}{element(THREE)}".encode())
 

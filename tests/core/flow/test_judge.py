@@ -14,7 +14,7 @@ from mailtrust.core.flow.hop import said_time, worst
 from mailtrust.core.flow.judge import took_together
 from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.server import Endpoint
-from mailtrust.core.model.sighting import WireFailure
+from mailtrust.core.model.sighting import History, WireFailure
 from mailtrust.core.model.trust import Anonymous, Stranger, Trusted
 from mailtrust.core.why import Facts, Owner
 from tests.core.why import both_sides
@@ -211,6 +211,20 @@ def test_a_key_that_is_published_nowhere_stops_it_at_their_certificate() -> None
     assert hop.line(Stage.THEIR_CERTIFICATE).said[0].phrase == "flow.theirs-nobody"
 
 
+def test_a_published_certificate_at_the_same_place_is_proof_of_two_hosts() -> None:
+    """Behind one address a balancer has two, and one of them was forgotten at the last change."""
+    stray = a_certificate(HUB2, key="stray")
+    seen = History(
+        first_seen={(HUB2, str(THERE), THEIRS.fingerprint): NOON, (HUB2, DC1, THEIRS.fingerprint): NOON}
+    )
+    facts = both_sides.facts_of(both_sides.view_of(their_wire(stray), history=seen))
+
+    hop = judged(stopped_at_theirs(stray), facts, Picture(Stranger(stray)))
+
+    assert failed(hop) == (Stage.THEIR_CERTIFICATE, 12104)
+    assert "flow.presented-there" in phrases(hop)
+
+
 def test_what_cannot_be_read_and_what_was_not_presented_are_not_believed() -> None:
     unreadable = judged(
         stopped_at_theirs(None, unreadable="ab" * 32), facts_of(well=False), Picture(Anonymous())
@@ -392,3 +406,65 @@ def test_the_worst_of_several_hops_holds_for_all_and_nothing_seen_is_unknown() -
 
 def test_times_are_said_as_people_say_them() -> None:
     assert (said_time(timedelta(milliseconds=12)), said_time(timedelta(seconds=3.44))) == ("12 ms", "3.4 s")
+
+
+def test_who_is_turned_away_is_told_to_take_it_literally() -> None:
+    refused = judged(
+        a_trace(until=Stage.BANNER, stop=Stop.REFUSED, said="554 5.7.1 not from you", leaf=None),
+        facts_of(dead(WireFailure.UNREACHABLE, "banner", "554 5.7.1 not from you"), well=False),
+    )
+
+    assert refused.trouble is not None
+    assert (refused.trouble.why.phrase, refused.trouble.act.phrase) == (
+        "flow.turned-away", "flow.act-turned-away",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", [Stage.BANNER, Stage.HANDSHAKE, Stage.RCPT])
+def test_silence_is_asked_again_with_more_patience(stage: Stage) -> None:
+    """A mail server waits for minutes: what is late here is no proof that mail does not flow."""
+    failure = WireFailure.HANDSHAKE if stage is Stage.HANDSHAKE else WireFailure.UNREACHABLE
+    before = (dead(failure, stage.value, "no answer within 3 s"),) if stage is not Stage.RCPT else ()
+    hop = judged(a_trace(until=stage, stop=Stop.SILENT, said="no answer within 3 s"), facts_of(*before))
+
+    assert hop.trouble is not None
+    assert hop.trouble.act.phrase == "flow.act-silent"
+
+
+def test_a_message_that_was_cut_off_may_have_been_taken() -> None:
+    cut = a_trace(until=Stage.RSET, stop=Stop.CLOSED, said="the server closed the connection")
+    passages = {one: passage for one, passage in cut.passages.items() if one is not Stage.RSET}
+    broken = replace(cut, passages={**passages, Stage.MESSAGE: cut.passages[Stage.RSET]})
+
+    hop = judged(broken, sends=True)
+
+    assert failed(hop) == (Stage.MESSAGE, 12181)
+    assert hop.trouble is not None
+    assert hop.trouble.otherwise is not None
+    assert hop.trouble.otherwise.phrase == "flow.may-be-taken"
+
+
+def test_a_dead_address_beside_a_living_one_is_a_warning() -> None:
+    dead_first = ("192.0.2.9: connection refused",)
+    hop = judged(a_trace(addresses=("192.0.2.9", "192.0.2.2"), dead=dead_first))
+
+    assert (warned(hop), hop.verdict) == ([(Stage.CONNECT, 12116)], Verdict.FLOWS)
+    assert hop.line(Stage.CONNECT).state is State.WARNING
+    assert hop.warnings[0].why.values["why"] == "192.0.2.9: connection refused"
+
+
+def test_what_fails_at_one_of_several_addresses_is_told_with_the_others() -> None:
+    """A device may sit before one address, and the other may be well."""
+    both = ("192.0.2.2", "192.0.2.7")
+    stripped = a_trace(until=Stage.VERBS, stop=Stop.NO_VERB, offered=("SIZE",), verb="", addresses=both)
+    hop = judged(stripped, facts_of(dead(WireFailure.NOT_OFFERED, "starttls")))
+
+    assert failed(hop) == (Stage.VERBS, 12117)
+    assert "flow.at-address" in phrases(hop)
+
+
+def test_a_term_that_ended_is_said_and_stops_nothing() -> None:
+    hop = judged(a_trace(), replace(facts_of(), now=THEIRS.not_after))
+
+    assert said_at(hop, Stage.THEIR_CERTIFICATE)[-1] == "flow.theirs-ended"
+    assert hop.verdict is Verdict.FLOWS

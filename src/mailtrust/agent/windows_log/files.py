@@ -51,6 +51,8 @@ def events_of(path: Path, progress: Progress | None = None) -> Iterator[WindowsE
             yield from _events(_Watched(raw, progress), path)
     except FileNotFoundError as error:
         raise BadInput(f"there is no file {path}", hint="check the path") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"{path} is a folder", hint="name the files in it") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read", hint="check that this account may read it") from error
 

@@ -101,6 +101,7 @@ class _Cutter:
         self._offset = encoding.mark
         self._line, self._count = 1, 0
         self._is_open = False
+        self._left_one = False
         file.read(encoding.mark)
 
     def parts(self) -> Iterator[_Part | Fault]:
@@ -111,6 +112,10 @@ class _Cutter:
                 yield self._fault(Damage.REFUSED, "it declares a document type or an entity")
                 return
             self._see_root(gap)
+            lost = _END.search(gap)
+            if lost is not None:
+                yield from self._without_beginning(lost.end())
+                continue
             if start is None:
                 # What may begin a mark stays, for the rest of it may come.
                 self._pass(max(0, len(gap) - _LONGEST_MARK))
@@ -118,6 +123,7 @@ class _Cutter:
                     continue
                 break
             self._pass(start.start())
+            self._left_one = False
             end = self._end()
             if end is None:
                 self._count += 1
@@ -157,7 +163,16 @@ class _Cutter:
             return self._fault(Damage.CUT_OFF, "it ends in an event")
         found = self._fault(Damage.UNREADABLE, "it is far too long for an event")
         self._pass(len(self._rest) - _LONGEST_MARK)
+        self._left_one = True
         return found
+
+    def _without_beginning(self, end: int) -> Iterator[Fault]:
+        """An event whose first tag is damaged, unless it is the rest of one that was given up."""
+        if not self._left_one:
+            self._count += 1
+            yield self._fault(Damage.UNREADABLE, "it has no beginning")
+        self._left_one = False
+        self._pass(end)
 
     def _ended(self) -> Iterator[Fault]:
         if self._is_open:

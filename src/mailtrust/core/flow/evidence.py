@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mailtrust.core.checks.case import Case
@@ -110,6 +110,17 @@ def not_believed(facts: Facts, trace: Trace, belief: Verdict | None) -> Trouble:
     )  # fmt: skip
 
 
+def presented_there(facts: Facts, trace: Trace) -> Iterator[Said]:
+    """What is published, and was presented where we met what is not: a switch, or two hosts behind it."""
+    case, met = facts.theirs, str(trace.endpoint)
+    published = {one.certificate.fingerprint for look in case.readable for one in look.found or ()}
+    if trace.leaf is None or trace.leaf.fingerprint in published:
+        return
+    for (server, place, other), at in case.history.first_seen.items():
+        if (server, place) == (facts.peer, met) and other in published:
+            yield facts.say("flow.presented-there", endpoint=met, other=other[:12], at=when(at))
+
+
 def another_answers(facts: Facts, trace: Trace, owner: ServerName) -> Trouble:
     """A known server answers, and not the one that was called: the mail goes to it."""
     values = {"endpoint": str(trace.endpoint), "owner": owner}
@@ -124,13 +135,41 @@ def another_answers(facts: Facts, trace: Trace, owner: ServerName) -> Trouble:
     )  # fmt: skip
 
 
-def in_its_words(told: Trouble, facts: Facts, trace: Trace) -> Trouble:
-    """12116 in the words of the stage: somebody took the connection, and then said nothing."""
-    if told.stage not in (Stage.BANNER, Stage.EHLO, Stage.VERBS):
+def dead_addresses(facts: Facts, trace: Trace) -> Trouble:
+    """12116 for some of the addresses: mail flows by another, and waits where it begins with these."""
+    where = str(trace.endpoint)
+    values = {"endpoint": where, "why": "; ".join(trace.dead), "address": trace.address}
+    finding = Finding(catalog.SERVER_UNREACHABLE, facts.peer, where, values=values)
+    return Trouble(
+        Stage.CONNECT, catalog.SERVER_UNREACHABLE, facts.say("flow.dead-addresses", **values),
+        facts.say("flow.act-dead-addresses", **values), finding=finding,
+    )  # fmt: skip
+
+
+def at_its_address(told: Trouble | None, facts: Facts, trace: Trace) -> Trouble | None:
+    """With the address that was asked, where the name has others: what is wrong may be wrong at that one."""
+    untried = [one for one in trace.addresses[len(trace.dead) :] if one != trace.address]
+    if told is None or not trace.address or not untried:
         return told
-    said = trace.passages[told.stage].said
-    values = {"endpoint": str(trace.endpoint), "stage": told.stage.value, "why": said}
-    return replace(told, why=facts.say("flow.stalls", **values), act=facts.say("flow.act-stalls", **values))
+    said = facts.say("flow.at-address", address=trace.address, others=", ".join(untried))
+    return replace(told, evidence=(*told.evidence, said))
+
+
+def in_its_words(told: Trouble, facts: Facts, trace: Trace) -> Trouble:
+    """12116 in the words of the stage: somebody took the connection, and then said nothing, or said no."""
+    passage = trace.passages[told.stage]
+    values = {"endpoint": str(trace.endpoint), "stage": told.stage.value, "why": passage.said}
+    if told.stage in (Stage.BANNER, Stage.EHLO, Stage.VERBS):
+        phrase, act = _WORDS.get(passage.stop, ("flow.stalls", "flow.act-stalls"))
+        return replace(told, why=facts.say(phrase, **values), act=facts.say(act, **values))
+    silent = told.stage is Stage.HANDSHAKE and passage.stop is Stop.SILENT
+    return replace(told, act=facts.say("flow.act-silent", **values)) if silent else told
+
+
+_WORDS: Mapping[Stop | None, tuple[str, str]] = {
+    Stop.REFUSED: ("flow.turned-away", "flow.act-turned-away"),
+    Stop.SILENT: ("flow.stalls", "flow.act-silent"),
+}
 
 
 def nothing_to_show(facts: Facts) -> Trouble:
@@ -155,9 +194,13 @@ def broken(facts: Facts, trace: Trace, stage: Stage, passage: Passage) -> Troubl
             Stage.OUR_CERTIFICATE, catalog.POSTFIX_ASKS_AUTHORITY, facts.say("flow.alert", **values),
             facts.say("flow.act-alert", **values), "mailtrust postfix check", there=True, finding=finding,
         )  # fmt: skip
+    # It decides at the last line, and its answer may be what was lost (RFC 5321 section 4.5.3.2.6).
+    otherwise = facts.say("flow.may-be-taken") if stage is Stage.MESSAGE else None
+    act = "flow.act-silent" if passage.stop is Stop.SILENT else "flow.act-broke"
     return Trouble(
-        stage, catalog.FLOW_SESSION_BROKE, facts.say("flow.broke", **values), facts.say("flow.act-broke"),
+        stage, catalog.FLOW_SESSION_BROKE, facts.say("flow.broke", **values), facts.say(act, **values),
         finding=Finding(catalog.FLOW_SESSION_BROKE, facts.peer, str(trace.endpoint), values=values),
+        otherwise=otherwise,
     )  # fmt: skip
 
 

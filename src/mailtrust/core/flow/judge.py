@@ -16,7 +16,7 @@ from mailtrust.core.flow import evidence
 from mailtrust.core.flow.hop import Hop, How, Line, State, Trouble, Verdict, slow, trouble_of
 from mailtrust.core.flow.stages import BEFORE, OF_A_MESSAGE, TIMED_LIMITS, Memory, Passage, Stage, Stop, Trace
 from mailtrust.core.model.certificate import short
-from mailtrust.core.model.event import Said
+from mailtrust.core.model.event import Said, when
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.model.trust import Stranger, Trusted
 from mailtrust.core.model.trust import Verdict as Belief
@@ -69,7 +69,7 @@ class _Judgement:
     def hop(self) -> Hop:
         trace, facts = self._trace, self._facts
         ours = self._ours()
-        failed = self._in_the_way(ours)
+        failed = evidence.at_its_address(self._in_the_way(ours), facts, trace)
         warnings = tuple(self._warnings(ours, failed))
         return Hop(
             facts.here, facts.peer, trace.endpoint,
@@ -113,7 +113,8 @@ class _Judgement:
             return None
         found = we_refuse(facts)
         if found is not None:
-            return trouble_of(Stage.THEIR_CERTIFICATE, found, catalog.PEER_NOT_TRUSTED_OUTBOUND)
+            proof = evidence.presented_there(facts, trace)
+            return trouble_of(Stage.THEIR_CERTIFICATE, found, catalog.PEER_NOT_TRUSTED_OUTBOUND, *proof)
         return evidence.not_believed(facts, trace, picture.belief)
 
     def _ours(self) -> Trouble | None:
@@ -148,6 +149,8 @@ class _Judgement:
 
     def _warnings(self, ours: Trouble | None, failed: Trouble | None) -> Iterator[Trouble]:
         trace, facts = self._trace, self._facts
+        if trace.dead:
+            yield evidence.dead_addresses(facts, trace)
         if failed is None or failed.stage is not Stage.VERBS:
             yield from evidence.vanished(facts, trace, self._memory)
         belief = self._picture.belief
@@ -226,6 +229,8 @@ class _Judgement:
         yield facts.say(phrase, owner=owner, **values)
         if isinstance(belief, (Trusted, Stranger)):
             yield evidence.standing(facts, facts.theirs, leaf)
+        if leaf.not_after <= facts.now:
+            yield facts.say("flow.theirs-ended", at=when(leaf.not_after))
 
     def _said_of_ours(self) -> Iterator[Said]:
         trace, facts = self._trace, self._facts

@@ -117,6 +117,10 @@ class Trace:
     """Whether it asked for our certificate; None where it did not come to that."""
     shown: Certificate | None = None
     """What we would present, if asked; None where we have nothing."""
+    addresses: tuple[str, ...] = ()
+    """All that the name has, in the order in which they are tried."""
+    dead: tuple[str, ...] = ()
+    """Those that took no connection before *address* did, each with its reason."""
 
     @property
     def stopped_at(self) -> Stage | None:

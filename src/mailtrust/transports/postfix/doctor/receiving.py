@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from mailtrust.core.events import catalog
-from mailtrust.core.model.event import Event, Finding, Said
+from mailtrust.core.model.event import Event, Finding, Said, Severity
 from mailtrust.transports.postfix.configuration import pieces
 from mailtrust.transports.postfix.doctor.restrictions import (
     AT_DATA,
@@ -64,8 +64,12 @@ def asks_authority(seen: Seen) -> Iterator[Finding]:
     """``smtpd_tls_req_ccert`` insists on an authority, and sends published peers away."""
     for receiver in seen.receivers():
         if seen.instance.holds(receiver.service, "smtpd_tls_req_ccert"):
-            evidence = _setting(seen, receiver, "smtpd_tls_req_ccert")
-            yield _about(seen, receiver, catalog.POSTFIX_ASKS_AUTHORITY, evidence)
+            names = ("smtpd_tls_req_ccert", "smtpd_tls_security_level")
+            said = (_setting(seen, receiver, name) for name in names)
+            finding = _about(seen, receiver, catalog.POSTFIX_ASKS_AUTHORITY, *said)
+            # Where TLS is optional Postfix ignores it: nobody is turned away before somebody sets `encrypt`.
+            optional = seen.instance.setting(receiver.service, "smtpd_tls_security_level") == "may"
+            yield replace(finding, severity_here=Severity.WARNING if optional else None)
 
 
 def does_not_decide(seen: Seen) -> Iterator[Finding]:
