@@ -41,6 +41,14 @@ def test_a_record_arrives_with_all_its_fields(journal: Journal) -> None:
     assert entry["MAILTRUST_SERVER"] == "hub1.example.test"
 
 
+def test_where_there_is_no_certificate_what_to_type_says_so(journal: Journal) -> None:
+    with closing(Journald(journal.socket)) as log:
+        assert log.send(a_record(EVENT="12012", PLACE="-", VALUE_FINGERPRINT="-", VALUE_NOTHING="here"))
+
+    [entry] = journal.comes_to(1, "MAILTRUST_VALUE_NOTHING=here")
+    assert (entry["MAILTRUST_VALUE_FINGERPRINT"], entry["MAILTRUST_PLACE"]) == ("CERTIFICATE", "-")
+
+
 def test_what_has_several_lines_or_is_chinese_stays_as_it_is(journal: Journal) -> None:
     with closing(Journald(journal.socket)) as log:
         assert log.send(a_record("目录中没有证书", EVENT="2", PLACE="a=b\nMESSAGE=forged\n"))

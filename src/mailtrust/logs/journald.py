@@ -17,11 +17,13 @@ from contextlib import closing
 from pathlib import Path
 
 from mailtrust.errors import LogUnavailable
-from mailtrust.logs.record import FACILITY, IDENTIFIER, Record
+from mailtrust.logs.record import FACILITY, IDENTIFIER, NONE, VALUE, Record
 
 SOCKET = Path("/run/systemd/journal/socket")
 _ADD_SEALS, _ALL_SEALS = 1033, 0b1111
 """F_ADD_SEALS; sealed against seals, shrinking, growing and writing: journald takes no other file."""
+_TO_TYPE = {f"{VALUE}FINGERPRINT": "CERTIFICATE"}
+"""Where there is none, the explanation says what to type as the commands' pages do."""
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
 
 
@@ -92,7 +94,8 @@ def _fields(record: Record) -> Iterator[tuple[str, str]]:
     yield "PRIORITY", str(record.priority)
     yield "SYSLOG_IDENTIFIER", IDENTIFIER
     yield "SYSLOG_FACILITY", str(FACILITY)
-    yield from record.fields.items()
+    for name, value in record.fields.items():
+        yield name, _TO_TYPE.get(name, value) if value == NONE else value
 
 
 def _field(name: str, value: str) -> bytes:
