@@ -179,7 +179,7 @@ async def until(holds: Callable[[], object]) -> None:
     try:
         async with asyncio.timeout(LONG):
             while not holds():  # noqa: ASYNC110  # another process makes it so
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
     except TimeoutError:
         raise AssertionError("it never came to that") from None
 

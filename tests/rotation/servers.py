@@ -32,7 +32,7 @@ from mailtrust.core.model.plan import Gate, Phase, Plan
 from mailtrust.core.model.sighting import Slot, View
 
 PATIENCE_SECONDS = 120.0
-_LOOK_AGAIN_SECONDS = 0.02
+_LOOK_AGAIN_SECONDS = 0.2
 _LOOK_CLOSELY_SECONDS = 0.0005
 
 

@@ -376,9 +376,9 @@ def test_an_expired_pin_is_named_with_whom_it_lets_in(desk: PostfixDesk) -> None
     assert "W 12140 ExpiredPinAccepted" in ran.out
     assert f"The certificate {leaf.fingerprint[:12]} of {MX2} ended at" in ran.out
     assert f"On {MX2}: make a new certificate" in ran.out
-    assert f"`mailtrust withdraw {leaf.fingerprint[:12]} --server {MX2}`" in ran.out
     [finding] = desk.type("check", "--json").json["findings"]
     assert finding["user_action"][0].startswith(f"On {MX2}: ")
+    assert f"`mailtrust withdraw {leaf.fingerprint[:12]} --server {MX2}`" in finding["user_action"][1]
 
 
 def test_a_transport_table_that_cannot_be_listed_is_said_and_is_no_finding(desk: PostfixDesk) -> None:
