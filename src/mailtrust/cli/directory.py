@@ -29,7 +29,7 @@ from mailtrust.cli.frame import (
     session,
     texts,
 )
-from mailtrust.cli.output import clean, emit, emit_line, foretell, say, show, warn
+from mailtrust.cli.output import clean, counted, emit, emit_line, foretell, say, show, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import replica_url
 from mailtrust.cli.render import place_name, symbol
@@ -250,7 +250,7 @@ async def _once(site: Site, *, json_output: bool) -> int:
         return int(not done.complete)
     for url, rows in done.changes.items():
         if rows:
-            say(f"{place_name(url)}: took in {_counted(rows)}")
+            say(f"{place_name(url)}: took in {counted(rows, 'change')}")
     for one in done.skipped:
         warn(f"mailtrust: {place_name(one.url)} took no part: {one.why}")
     if done.complete and not done.changed:
@@ -281,7 +281,7 @@ def _tell(delivered: Iterable[Delivered], before: Mapping[str, str], unreachable
     """What changed since the last round, a line each."""
     at = f"{clock.now():%H:%M:%SZ}"
     for one in delivered:
-        say(f"{at}  {place_name(one.source)} -> {place_name(one.target)}: {_counted(one.rows)}")
+        say(f"{at}  {place_name(one.source)} -> {place_name(one.target)}: {counted(one.rows, 'change')}")
     for url, why in unreachable.items():
         if before.get(url) != why:
             warn(f"{at}  {place_name(url)} cannot be reached: {why}")
@@ -298,7 +298,3 @@ def _tell_as_json(
     for url in before.keys() | unreachable.keys():
         if before.get(url) != unreachable.get(url):
             emit_line({"at": at, "replica": url, "why": unreachable.get(url, "")})
-
-
-def _counted(rows: int) -> str:
-    return "one change" if rows == 1 else f"{rows} changes"

@@ -12,7 +12,7 @@ from mailtrust.agent.site import open_site
 from mailtrust.cli import loop
 from mailtrust.cli.compiling import started_trust
 from mailtrust.cli.frame import DryRunOption, JsonOption, YesOption, confirm, session
-from mailtrust.cli.output import emit, foretell, say
+from mailtrust.cli.output import counted, emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.config import Config
 from mailtrust.core.model.certificate import Certificate
@@ -69,7 +69,7 @@ async def _compile(config: Config, *, json_output: bool, yes: bool, dry_run: boo
         foretell(*lines, json_output=json_output)
         return
     if come or gone:
-        confirm(f"Change {_files(len(come) + len(gone))} in {folder}?", yes=yes)
+        confirm(f"Change {counted(len(come) + len(gone), 'file')} in {folder}?", yes=yes)
         make_roots_own(folder)
         await asyncio.to_thread(write, folder, before, after)
     if not json_output:
@@ -93,15 +93,12 @@ def _wanted(config: Config, snapshot: Snapshot, published: list[Certificate], be
     return files(snapshot, known.values(), config.transport.next_hops)
 
 
-def _files(count: int) -> str:
-    return "one file" if count == 1 else f"{count} files"
-
-
 def _lines(config: Config, come: list[str], gone: list[str], count: int, *, doing: str) -> Iterator[str]:
     if not come and not gone:
-        yield f"nothing to change: {config.transport.tables} has what home publishes, {_files(count)}"
+        held = counted(count, "file")
+        yield f"nothing to change: {config.transport.tables} has what home publishes, {held}"
         return
-    yield f"{doing} {_files(len(come) + len(gone))} in {config.transport.tables}"
+    yield f"{doing} {counted(len(come) + len(gone), 'file')} in {config.transport.tables}"
     lines = [f"  + {path}" for path in come] + [f"  - {path}" for path in gone]
     yield from lines[:_MOST_SHOWN]
     if len(lines) > _MOST_SHOWN:

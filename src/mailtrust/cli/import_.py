@@ -20,7 +20,7 @@ from mailtrust.cli.frame import (
     given,
     session,
 )
-from mailtrust.cli.output import caution, emit, foretell, say
+from mailtrust.cli.output import caution, counted, emit, foretell, say
 from mailtrust.cli.program import application
 from mailtrust.core.model.certificate import short
 from mailtrust.errors import WrongPassword
@@ -86,6 +86,5 @@ def _contents(file: Path, password_file: Path | None) -> Contents:
 
 
 def _summary(contents: Contents) -> str:
-    count = len(contents.certificates)
-    certificates = "one certificate" if count == 1 else f"{count} certificates"
+    certificates = counted(len(contents.certificates), "certificate")
     return f"{certificates} {'with a key' if contents.key is not None else 'without a key'}"

@@ -21,7 +21,7 @@ from mailtrust.agent.report import copies, finding_report
 from mailtrust.cli.frame import JsonOption, given, texts
 from mailtrust.cli.grid import LEGEND, grid
 from mailtrust.cli.lab_dashboard import dashboard_beside
-from mailtrust.cli.output import emit, emit_line, fitted, is_terminal, say, screen, width
+from mailtrust.cli.output import counted, emit, emit_line, fitted, is_terminal, say, screen, width
 from mailtrust.cli.program import application
 from mailtrust.cli.render import brief
 from mailtrust.config import duration
@@ -276,8 +276,7 @@ def _introduce(organization: Organization) -> None:
         (f"# {garbage} is no certificate; published all the same: 12022", ""),
         (f"{config} directory put {first.name} {garbage} --yes", ""),
     )
-    servers = "one server" if len(members) == 1 else f"{len(members)} servers"
-    copies = "one replica" if len(names) == 1 else f"{len(names)} replicas"
+    servers, copies = counted(len(members), "server"), counted(len(names), "replica")
     there = f"{servers}, {copies} ({replicas.kind}), in {organization.folder}"
     say(f"{there}; Ctrl-C ends them.")
     say("In another terminal:", "bold")

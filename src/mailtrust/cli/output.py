@@ -92,6 +92,11 @@ def fields(pairs: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
 
 
+def counted(count: int, one: str) -> str:
+    """A number with its noun, which agrees: ``one key``, ``3 keys``."""
+    return f"one {one}" if count == 1 else f"{count} {one}s"
+
+
 def clean(text: str) -> str:
     """The text without control characters and direction marks, line breaks and tabulators excepted."""
     if text.isprintable():

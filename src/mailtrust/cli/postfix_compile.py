@@ -16,7 +16,7 @@ from mailtrust.agent.site import Site, open_site
 from mailtrust.cli import loop
 from mailtrust.cli.compiling import started_trust
 from mailtrust.cli.frame import DryRunOption, JsonOption, UsageError, YesOption, confirm, given, session
-from mailtrust.cli.output import emit, emit_line, foretell, say, warn
+from mailtrust.cli.output import counted, emit, emit_line, foretell, say, warn
 from mailtrust.config import Config
 from mailtrust.core.model.trust import Snapshot
 from mailtrust.errors import BadConfiguration
@@ -145,15 +145,11 @@ def _report(config: Config, snapshot: Snapshot, changes: Differences) -> dict[st
     }
 
 
-def _keys(count: int) -> str:
-    return "one key" if count == 1 else f"{count} keys"
-
-
 def _lines(config: Config, wanted: Tables, changes: Differences, doing: str = "changed") -> Iterator[str]:
     if not changes:
         count = len(wanted[CLIENTS])
         where = config.transport.tables
-        yield f"nothing to change: the tables in {where} have what home publishes, {_keys(count)}"
+        yield f"nothing to change: the tables in {where} have what home publishes, {counted(count, 'key')}"
         return
     yield f"{doing} {_counted(changes)} in {config.transport.tables}"
     for name, one in changes.items():

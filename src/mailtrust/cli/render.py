@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mailtrust.cli.output import fitted, say
+from mailtrust.cli.output import counted, fitted, say
 from mailtrust.cli.prose import wide
 from mailtrust.core.checks import Verdict
 from mailtrust.core.model.event import Finding, Severity, when
@@ -96,8 +96,7 @@ def _summary(seen: Assessment) -> str:
         return f"{brief(findings[0])}{rest}"
     if seen.verdict is Verdict.UNKNOWN:
         return "; ".join(_unseen(seen)) or "not everything could be looked at"
-    servers = "one server" if len(seen.scope) == 1 else f"{len(seen.scope)} servers"
-    return f"{servers}, no error and no warning"
+    return f"{counted(len(seen.scope), 'server')}, no error and no warning"
 
 
 def _unseen(seen: Assessment) -> Iterator[str]:

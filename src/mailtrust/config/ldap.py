@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from mailtrust.config.document import Document
+from mailtrust.core.model.server import is_address
 
 _KEYS_OF = {
     "simple": ("bind_dn", "password_file", "password_keyring"),
@@ -105,20 +105,12 @@ def _refuse_nameless(document: Document, url: str) -> None:
             f"Kerberos signs in to a server by its name, and {url} has none",
             hint='on a socket of this machine use bind = "external"',
         )
-    if _is_address(host):
+    if is_address(host):
         raise document.unfit(
             where,
             f"Kerberos signs in to a server by its name, and {url} has an address",
             hint="write the name by which the realm knows it, such as ldap://dc1.example.test",
         )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _key_of(document: Document, urls: Sequence[str]) -> str:

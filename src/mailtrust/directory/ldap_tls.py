@@ -23,6 +23,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
 
+from mailtrust.core.model.server import is_address
 from mailtrust.errors import BadInput
 from mailtrust.ldap.responses import printable
 
@@ -128,7 +129,7 @@ class Session:
         self._connection = SSL.Connection(context, None)
         self._connection.set_verify(SSL.VERIFY_PEER, self._judge)
         self._connection.set_connect_state()
-        if not _is_address(name):
+        if not is_address(name):
             self._connection.set_tlsext_host_name(name.rstrip(".").encode("idna"))
         self.stands = False
         """True once the handshake is over and the server is believed."""
@@ -225,7 +226,7 @@ class Session:
 
 def is_for(held: x509.Certificate, name: str) -> bool:
     """True if an alternative name is *name*; a wildcard is one whole label, and never of a top level."""
-    if _is_address(name):
+    if is_address(name):
         return ip_address(name) in _addresses(held)
     wanted = name.rstrip(".").encode("idna").decode().lower()
     parent = wanted.partition(".")[2]
@@ -265,14 +266,6 @@ def _authorities(ca_file: Path) -> list[x509.Certificate]:
         return [x509.load_der_x509_certificate(held)]
     except _UNREADABLE as error:
         raise BadInput(f"{ca_file} holds no certificate of an authority", hint="PEM or DER") from error
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _why(error: SSL.Error) -> str:

@@ -21,6 +21,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from mailtrust.core.model.server import is_address
 from mailtrust.errors import BadInput, DirectoryUnavailable
 
 Scheme = Literal["ldap", "ldaps", "ldapi"]
@@ -56,7 +57,7 @@ class Place:
         if self.scheme == "ldapi":
             return PurePosixPath(self.path).name
         port = "" if self.port in _PORTS.values() else f":{self.port}"
-        if not _is_address(self.host):
+        if not is_address(self.host.partition("%")[0]):
             return port if port and self.host == "localhost" else self.host.partition(".")[0] + port
         return port if port and _is_own(self.host) else self._host + port
 
@@ -140,14 +141,6 @@ def _socket_on_this_machine(url: str, netloc: str, path: str) -> Place:
     if not name.startswith("/") or path.strip("/"):
         raise BadInput(f"{url} names no socket", hint="write its path with %2F for /: ldapi://%2Frun%2Fldapi")
     return Place("ldapi", path=name)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _is_own(text: str) -> bool:

@@ -8,11 +8,12 @@ a name server that does not answer must not keep a finished command from ending.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import threading
 from collections import deque
 from collections.abc import Iterable
+
+from mailtrust.core.model.server import is_address
 
 _MOST_THREADS = 64
 
@@ -22,7 +23,7 @@ class Names:
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self._loop = asyncio.get_running_loop()
-        names = [host for host in dict.fromkeys(hosts) if not _is_address(host)]
+        names = [host for host in dict.fromkeys(hosts) if not is_address(host)]
         self._answers: dict[str, asyncio.Future[tuple[str, ...] | str]] = {
             name: self._loop.create_future() for name in names
         }
@@ -59,14 +60,6 @@ class Names:
     def _tell(self, name: str, answer: tuple[str, ...] | str) -> None:
         if not self._answers[name].done():
             self._answers[name].set_result(answer)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _resolve(name: str) -> tuple[str, ...] | str:

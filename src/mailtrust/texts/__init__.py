@@ -92,7 +92,7 @@ class Texts:
             if self.strict:
                 raise
             return finding.event.name
-        return self._fill(template, {**finding.values, "server": finding.server})
+        return self._fill(template, _values(finding))
 
     def cause(self, finding: Finding) -> str:
         """What the finding's cause means and what to do about it; empty where it has none."""
@@ -104,11 +104,11 @@ class Texts:
             template = ""
         if not template and self.strict:
             raise TextMissing(f"{finding.event.code} in {self.language}: no text for {finding.cause!r}")
-        return self._fill(template, {**finding.values, "server": finding.server})
+        return self._fill(template, _values(finding))
 
     def user_action(self, finding: Finding) -> tuple[str, ...]:
         """What to do about this finding, step by step.  Raises: TextMissing."""
-        values = {**finding.values, "server": finding.server}
+        values = _values(finding)
         return tuple(self._fill(step, values) for step in self.page(finding.event.code).user_action)
 
     def advice(self, code: str) -> AdviceText:
@@ -153,6 +153,10 @@ class Texts:
         # A stage of `flow` is a code; the screen beside the sentence calls it by its label.
         label = self._look_up("labels", f"flow-{values['stage']}") if "stage" in values else None
         return filled(template, {**values, "stage": label} if label else values)
+
+
+def _values(finding: Finding) -> Mapping[str, str]:
+    return {**finding.values, "server": finding.server}
 
 
 def _spoken(locale: str) -> str | None:

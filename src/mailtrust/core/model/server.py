@@ -58,9 +58,16 @@ def endpoint(text: str) -> Endpoint:
     return Endpoint(host.lower(), int(port))
 
 
-def _is_host(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """True for an IPv4 or IPv6 address, which stands without brackets; False for a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return ":" not in host and all(map(_LABEL.match, host.lower().rstrip(".").split(".")))
+        return False
     return True
+
+
+def _is_host(host: str) -> bool:
+    return is_address(host) or (
+        ":" not in host and all(map(_LABEL.match, host.lower().rstrip(".").split(".")))
+    )

@@ -8,12 +8,11 @@ before anybody looked; what enforce would have held back is counted.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from dataclasses import dataclass
 
 from mailtrust.core.events.catalog import PEER_NOT_TRUSTED_OUTBOUND, SNAPSHOT_STALE
 from mailtrust.core.model.certificate import Certificate, Fingerprint, certificate, fingerprint_of, short
-from mailtrust.core.model.server import Endpoint
+from mailtrust.core.model.server import Endpoint, is_address
 from mailtrust.core.model.trust import Stranger, Trusted
 from mailtrust.core.sessions import Met, Reason, Way
 from mailtrust.errors import NotACertificate
@@ -164,8 +163,4 @@ class NextHop:
 
 def tls_name(host: str) -> str | None:
     """What the TLS client hello names (RFC 6066 section 3: never an address)."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return None
+    return None if is_address(host) else host

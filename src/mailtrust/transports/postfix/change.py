@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailtrust import durable
-from mailtrust.core.model.server import Endpoint
+from mailtrust.core.model.server import Endpoint, is_address
 from mailtrust.errors import BadInput, Refused, TransportUnavailable
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.block import Kept, find, with_block, without_block
@@ -248,20 +248,13 @@ def _refuse_taken(instance: Configuration, service: Wanted) -> None:
                 f'"{new.host}:2525"',
             )
     protocols = instance.parameters.get("inet_protocols", "all")
-    for family, other, is_one in (("ipv6", "IPv4", ":" in new.host), ("ipv4", "IPv6", _is_ipv4(new.host))):
-        if is_one and not re.search(f"all|{family}", protocols):
+    if is_address(new.host):
+        family, other = ("ipv6", "IPv4") if ":" in new.host else ("ipv4", "IPv6")
+        if not re.search(f"all|{family}", protocols):
             raise Refused(
                 f"this Postfix could not listen at {service.name}: inet_protocols is {protocols}",
                 hint=f"name an {other} address in server.listeners",
             )
-
-
-def _is_ipv4(host: str) -> bool:
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_everywhere(instance: Configuration, host: str) -> bool:
