@@ -109,11 +109,15 @@ def test_what_is_old_is_not_green(show: Show, reader: Reader) -> None:
     with Up(scene) as up:
         page = reader.opens(up.address)
         expect(page.locator("#live-state")).to_have_text("live")
+    expect(page.locator("#live-state")).to_contain_text("lost")
     green = page.locator(".verdict").evaluate("one => getComputedStyle(one).backgroundColor")
     page.clock.install()
     page.clock.fast_forward("02:00")
 
     expect(page.locator("body")).to_have_class(re.compile("is-old"))
+    expect(page.locator("#live-state")).to_contain_text("old")
+    with page.expect_event("requestfailed", lambda one: one.url.endswith("/live")):
+        pass
     expect(page.locator("#live-state")).to_contain_text("old")
     assert page.locator(".verdict").evaluate("one => getComputedStyle(one).backgroundColor") != green
 

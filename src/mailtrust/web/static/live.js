@@ -15,6 +15,8 @@ let clockSkew = 0;
 let channel = null;
 let fetching = null;
 let isWantedAgain = false;
+let channelState = "";
+let isOld = false;
 
 function keyed(root) {
   return new Map([...root.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one]));
@@ -100,9 +102,9 @@ function connect() {
   channel = new EventSource("/live");
   channel.addEventListener("look", (event) => {
     const told = JSON.parse(event.data);
-    setState("on");
     if (told.looked) { lookedAt = Date.parse(told.looked); clockSkew = Math.min(clockSkew || Infinity, Date.now() - lookedAt); }
     showAge();
+    setState("on");
     if (told.version !== version) refresh();
   });
   channel.addEventListener("error", () => {
@@ -120,12 +122,9 @@ function disconnect() {
   channel = null;
 }
 
-function setState(state) {
-  if (!liveLine) return;
-  liveLine.classList.remove("on", "lost");
-  liveLine.classList.add(state);
-  const text = liveLine.dataset[state];
-  if (liveState.textContent !== text) liveState.textContent = text;
+function setState(next) {
+  channelState = next;
+  showState();
 }
 
 // What is old is not known: a page that lost its server must not stay green.
@@ -136,13 +135,20 @@ function showAge() {
   time.dateTime = stamp;
   time.textContent = stamp.slice(0, 19).replace("T", " ") + "Z";
   const age = (Date.now() - lookedAt - Math.min(clockSkew, 0)) / 1000;
-  const isOld = age > Number(body.dataset.staleAfter);
+  isOld = age > Number(body.dataset.staleAfter);
   body.classList.toggle("is-old", isOld);
+  showState();
+}
+
+// One line for both: that the page is old outweighs that its server is away, so that the two never take turns in it.
+function showState() {
+  if (!liveLine) return;
+  for (const one of ["on", "lost"]) liveLine.classList.toggle(one, one === channelState);
   liveLine.classList.toggle("old", isOld);
-  if (isOld && liveState.textContent !== liveLine.dataset.old) {
-    liveState.textContent = liveLine.dataset.old;
-    said.textContent = liveLine.dataset.old;
-  }
+  const text = liveLine.dataset[isOld ? "old" : channelState];
+  if (!text || liveState.textContent === text) return;
+  liveState.textContent = text;
+  if (isOld) said.textContent = text;
 }
 
 function filter() {
