@@ -23,6 +23,7 @@ from mailtrust.core.model.sighting import (
     WireSighting,
 )
 from mailtrust.core.model.trust import Trusted
+from mailtrust.simulation.ticks import judge_ticks
 from mailtrust.simulation.values import POLICY, host_name, listener
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 STORE = "/var/lib/mailtrust"
 UNREAD = "no answer in 10 s"
+UNREADABLE = "permission denied"
 
 
 def look(world: World, host: Host, sample: int = 0) -> View:
@@ -39,6 +41,8 @@ def look(world: World, host: Host, sample: int = 0) -> View:
     now, server = host.clock(world.minute), host.name
     found: dict[tuple[type, str], StoreSighting | WireSighting | ReplicaSighting] = {
         (StoreSighting, STORE): StoreSighting(server, STORE, host.held, now)
+        if host.has_readable_store
+        else StoreSighting(server, STORE, None, now, UNREADABLE)
     }
     for number in range(len(world.directory.replicas)):
         seen = replica_sighting(world, host, number, host)
@@ -104,6 +108,7 @@ def step(world: World, host: Host, sample: int = 0) -> Iterator[str]:
     _met(world, host, view)
     yield "remembered"
     now = host.clock(world.minute)
+    judge_ticks(world, host, view, now)
     ended = succession.outcome(host.name, view, POLICY, now)
     if ended and view.history.intent is not None:
         world.end(host, view.history.intent, ended, view)

@@ -209,12 +209,17 @@ def _thaw(world: World, one: int, _: int) -> None:
         world.put_chain_right(host)
 
 
-def _blind(world: World, one: int, _: int) -> None:
-    _host(world, one).is_blind = True
+def _blind(world: World, one: int, two: int) -> None:
+    """Nothing of a server can be looked at: its listener, or else its store."""
+    if two < 4:
+        _host(world, one).is_blind = True
+    else:
+        _host(world, one).has_readable_store = False
 
 
 def _see(world: World, one: int, _: int) -> None:
-    _host(world, one).is_blind = False
+    host = _host(world, one)
+    host.is_blind, host.has_readable_store = False, True
 
 
 def _old_chain(world: World, one: int, _: int) -> None:
@@ -286,8 +291,10 @@ def _on_record(host: Host) -> set[Fingerprint]:
 # Operators
 
 
-def _is_busy(world: World, host: Host) -> bool:
-    return world.one_writer and any(key[0] == host.number for key in world.under_way)
+def _is_refused(world: World, host: Host) -> bool:
+    """True where somebody else writes, or where nobody can read what is there."""
+    is_busy = world.one_writer and any(key[0] == host.number for key in world.under_way)
+    return is_busy or not host.has_readable_store
 
 
 def _ask(world: World, host: Host, why: str, rotation: Rotation | None) -> None:
@@ -297,13 +304,13 @@ def _ask(world: World, host: Host, why: str, rotation: Rotation | None) -> None:
 
 def _start(world: World, one: int, _: int) -> None:
     host = _host(world, one)
-    if not _is_busy(world, host) and host.diary.intent is None:
+    if not _is_refused(world, host) and host.diary.intent is None:
         _ask(world, host, "start", succession.start(host.name, look(world, host)))
 
 
 def _now(world: World, one: int, _: int) -> None:
     host = _host(world, one)
-    if not _is_busy(world, host):
+    if not _is_refused(world, host):
         view, under_way = look(world, host), host.diary.intent
         found = succession.start(host.name, view)
         _ask(world, host, "now", found or (under_way.rotation if under_way else None))
@@ -311,13 +318,13 @@ def _now(world: World, one: int, _: int) -> None:
 
 def _undo(world: World, one: int, _: int) -> None:
     host = _host(world, one)
-    if not _is_busy(world, host):
+    if not _is_refused(world, host):
         _ask(world, host, "undo", succession.undo(host.name, look(world, host)))
 
 
 def _compromised(world: World, one: int, _: int) -> None:
     host = _host(world, one)
-    if _is_busy(world, host) or host.slots.current is None:
+    if _is_refused(world, host) or host.slots.current is None:
         return
     now, view = host.clock(world.minute), look(world, host)
     made = host.make(now)
@@ -336,7 +343,7 @@ def _compromised(world: World, one: int, _: int) -> None:
 def _enable(world: World, one: int, _: int) -> None:
     """`mailtrust enable`, of a certificate that was made a moment ago."""
     host = _host(world, one)
-    if _is_busy(world, host):
+    if _is_refused(world, host):
         return
     now = host.clock(world.minute)
     made = host.make(now)
@@ -348,7 +355,7 @@ def _enable(world: World, one: int, _: int) -> None:
 def _withdraw(world: World, one: int, two: int) -> None:
     """`mailtrust withdraw`, of anything that stands on the server's entry."""
     host = _host(world, one)
-    if _is_busy(world, host):
+    if _is_refused(world, host):
         return
     view = look(world, host)
     found = sorted(_published(world, host))

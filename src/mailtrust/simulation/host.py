@@ -42,6 +42,8 @@ class Host:
     """Somebody put an old chain file there, and no agent has looked since."""
     is_blind: bool = False
     """Its own agent's probes come to nothing, and its peers' sessions do not."""
+    has_readable_store: bool = True
+    """False where its files refuse whoever wants to read them; its transport has read them before."""
     snapshot: Snapshot = field(default_factory=Snapshot)
     column: Column | None = None
     """What the snapshot was made of, where nothing came to it since: home need only say that it stands."""

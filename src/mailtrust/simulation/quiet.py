@@ -28,6 +28,7 @@ def mend(world: World) -> None:
         replica.is_up, replica.is_cut, replica.hides = True, False, False
     for host in world.hosts:
         host.is_blind = host.is_frozen = False
+        host.has_readable_store = True
         for dead in list(host.diary.dead.values()):
             host.diary.dead.pop(dead.place)
         world.put_chain_right(host)
