@@ -8,15 +8,16 @@ is to be done.  It fails as soon as what it was told does not hold.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
+from mailtrust.agent.look import OWN, Scope, assess
+from mailtrust.agent.site import open_site
+from mailtrust.core.model.event import Finding
 from mailtrust.errors import MailtrustError
 from mailtrust.lab.member import Member
 from mailtrust.lab.organization import Organization
@@ -61,9 +62,7 @@ class Stage:
         """A sentence of the narrator."""
         self.say(f"\n── {text}")
 
-    async def run(
-        self, member: Member, *arguments: str, shown: bool = True, json_output: bool = False
-    ) -> Ran:
+    async def run(self, member: Member, *arguments: str, shown: bool = True) -> Ran:
         """Type one command at that server; *shown* with its output.  The exit code is not judged."""
         typed = ["mailtrust", "--config", member.config_name, *arguments]
         if shown:
@@ -73,7 +72,7 @@ class Stage:
             cwd=self.organization.folder,
             env=dict(os.environ) | ({"COLUMNS": str(self.columns)} if self.columns else {}),
             stdout=asyncio.subprocess.PIPE,
-            stderr=None if json_output else asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.STDOUT,
             stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -97,19 +96,16 @@ class Stage:
             )
         return ran
 
-    async def findings(self, member: Member, *arguments: str) -> list[dict[str, Any]]:
-        """What `check` finds now, errors first."""
-        ran = await self.run(member, "check", *arguments, "--json", shown=False, json_output=True)
-        try:
-            report: dict[str, Any] = json.loads(ran.output)
-        except ValueError as error:
-            raise StoryFailed(f"check at {member.name} gave no JSON: {ran.output.strip()}") from error
-        return list(report.get("findings", ()))
+    async def findings(self, member: Member, scope: Scope = OWN) -> tuple[Finding, ...]:
+        """What `check` would find now, errors first; without a process of its own, for it is asked often."""
+        async with open_site(member.site.config) as site:
+            return (await assess(site, scope)).diagnosis.findings
 
     async def renew(self, member: Member, *options: str) -> None:
         """Make a certificate at that server, and enable it by the command that `check` then names."""
         await self.must(member, "new", shown=False)
-        command = next(one["action"] for one in await self.findings(member) if one["cause"] == "not-enabled")
+        found = await self.findings(member)
+        command = next(one.action for one in found if one.cause == "not-enabled" and one.action)
         await self.must(member, *self._arguments(command), *options)
 
     async def expect(
@@ -122,14 +118,13 @@ class Stage:
         everybody: bool = False,
     ) -> None:
         """Wait until `check` finds *event*, then show what it says of it."""
-        arguments = ("--all",) if everybody else ()
 
         async def found() -> bool:
-            findings = await self.findings(member, *arguments)
-            return any(one["event"] == event and one["cause"] == cause for one in findings)
+            findings = await self.findings(member, Scope(everybody))
+            return any(one.event.code == event and one.cause == cause for one in findings)
 
         await self.until(found, within, f"{event} {cause or ''} at {member.name}".replace("  ", " "))
-        await self.run(member, "check", *arguments)
+        await self.run(member, "check", *(("--all",) if everybody else ()))
         if self.pause is not None:
             await self.pause()
 
@@ -137,7 +132,7 @@ class Stage:
         """Wait until `check` no longer finds *event*."""
 
         async def is_gone() -> bool:
-            return all(one["event"] != event for one in await self.findings(member))
+            return all(one.event.code != event for one in await self.findings(member))
 
         await self.until(is_gone, within, f"the end of {event} at {member.name}")
 
@@ -147,8 +142,8 @@ class Stage:
         to_do: list[tuple[int, str]] = []
 
         async def is_clear() -> bool:
-            open_findings = [one for one in await self.findings(member) if one["event"] not in QUIET]
-            steps = [(one["event"], one["action"]) for one in open_findings if one["action"]]
+            open_findings = [one for one in await self.findings(member) if one.event.code not in QUIET]
+            steps = [(one.event.code, one.action) for one in open_findings if one.action]
             # What was done may be on its way to the other replicas: doing it again would not speed it up.
             to_do[:] = [step for step in steps if step not in done]
             return bool(to_do) or not open_findings
@@ -165,7 +160,7 @@ class Stage:
         """Wait until `check` is quiet, and show it."""
 
         async def quiet() -> bool:
-            return {one["event"] for one in await self.findings(member)} <= QUIET
+            return {one.event.code for one in await self.findings(member)} <= QUIET
 
         await self.until(quiet, within, f"quiet at {member.name}")
         await self.must(member, "check")
