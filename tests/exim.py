@@ -119,7 +119,8 @@ class Exim:
         subprocess.run(
             self._words("-odq", "-f", sender, recipient), input=mail.encode(), check=True, capture_output=True
         )
-        number = self.says(f"<= {sender}", after=before).split()[2]
+        # Mail from elsewhere may come in meanwhile.
+        number = self.says(f"<= {sender}", " P=local", after=before).split()[2]
         # The queue runner comes each second; "=>" is sent, "==" deferred.
         return self.says(f" {number} =", recipient, after=before)
 

@@ -269,7 +269,7 @@ async def test_a_lock_that_is_not_let_go_is_named_and_nothing_is_lost(
         with pytest.raises(DirectoryUnavailable, match=r"locked|did not answer"):
             await hurried.publish(HUB2, LEAF.der, NOON)
 
-    assert (await entry(hurried)).pins == {LEAF.pin}
+    assert (await entry(replica)).pins == {LEAF.pin}
 
 
 async def test_a_writer_does_not_keep_others_from_looking(replica: SqliteReplica, folder: Path) -> None:
