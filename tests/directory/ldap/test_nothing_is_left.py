@@ -33,9 +33,9 @@ from tests.loopback import eventually, free_port
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
-BEFORE, TIMES = 300, 600
-MOST_BYTES = 6_000_000
-"""Ten kilobytes each time, where a TLS connection takes sixty and its settings twenty."""
+BEFORE, TIMES = 100, 200
+MOST_BYTES = 3_000_000
+"""Fifteen kilobytes each time, where a TLS connection takes sixty and its settings twenty."""
 
 PATIENCE = timedelta(seconds=20)
 # Long enough to get so far, on a machine that has nothing else to do; else it fails a little earlier.
