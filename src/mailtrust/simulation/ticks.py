@@ -28,9 +28,11 @@ def judge_ticks(world: World, host: Host, view: View, now: datetime) -> None:
     intent = view.history.intent
     if intent is None:
         return
-    pace = pace_of(intent.why, POLICY)
-    for line in checklist(intent.rotation, view, pace, now):
-        if not line.obstacles and not _is_seen(line.phase, intent.rotation, view, now):
+    unseen = [phase for phase in Phase if not _is_seen(phase, intent.rotation, view, now)]
+    if not unseen:
+        return
+    for line in checklist(intent.rotation, view, pace_of(intent.why, POLICY), now):
+        if line.phase in unseen and not line.obstacles:
             world.breaks(f"{host.name} ticks {line.phase.value}, and nobody has seen it")
 
 
