@@ -6,15 +6,19 @@ import asyncio
 import fcntl
 import os
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 20.0
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""What a server does with a connection."""
 
 _GIVEN: set[int] = set()
 _FIRST, _LAST = 21000, 32000
@@ -66,30 +70,37 @@ async def eventually(holds: Callable[[], object], what: str = "") -> None:
 
 @asynccontextmanager
 async def serving(
-    script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-    host: str = LOOPBACK,
-    port: int = 0,
+    script: Script, host: str = LOOPBACK, port: int = 0, *, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """
-    Its port; *script* meets each connection.
+    Its port; *script* meets each connection, and has it behind TLS where *tls* says how.
 
-    At the end all are cut, also one that came in the last moment, with which nobody has begun.
+    A connection is cut, and forgotten, when its script ends; whoever hangs up on one does it no harm.  At the
+    end all are cut, also one that came in the last moment, with which nobody has begun.
     """
-    writers: list[asyncio.StreamWriter] = []
-    tasks: list[asyncio.Future[None]] = []
+    going_on: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await script(reader, writer)
+        finally:
+            writer.transport.abort()
 
     def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        tasks.append(asyncio.ensure_future(script(reader, writer)))
+        task = asyncio.create_task(play(reader, writer))
+        going_on[task] = writer
+        task.add_done_callback(going_on.pop)
 
-    server = await asyncio.start_server(meet, host, port)
+    server = await asyncio.start_server(meet, host, port, ssl=tls, backlog=1024)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task in tasks:
+        writers = tuple(going_on.values())
+        for task in going_on:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*going_on, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()
         # The loop lets go of a socket in its next round.

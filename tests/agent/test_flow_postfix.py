@@ -15,7 +15,7 @@ from mailtrust.core.flow.stages import Stage
 from mailtrust.core.model.server import Endpoint
 from mailtrust.lab.middlebox import TLS_VERBS, Conduct, middlebox
 from tests import postfix
-from tests.agent.test_flow import desk, failing
+from tests.agent.flow_desk import desk, failing
 from tests.hub.organization import held
 from tests.loopback import LOOPBACK
 from tests.make import HUB1, HUB2

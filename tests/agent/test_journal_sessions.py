@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from mailtrust.agent.journal import Journal
 from mailtrust.core.sessions import OTHERS, Count, Met, Reason, Way
 from tests.make import NOON, days
 
 GOOD = Met("192.0.2.7", Way.FROM, Reason.PUBLISHED, "hub2.example.test", "ab" * 32, "cd" * 32)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path)
 
 
 def count(met: Met = GOOD, sessions: int = 1, at: timedelta = timedelta()) -> Count:

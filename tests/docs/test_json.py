@@ -42,7 +42,7 @@ ELSEWHERE = {
     "mailtrust postfix compile --json": "tests/cli/test_postfix_compile.py",
     "mailtrust postfix setup --json": "tests/transports/test_postfix_setup.py",
     "mailtrust postfix setup --print --json": "tests/transports/test_postfix_setup.py",
-    "mailtrust postfix undo --json": "tests/transports/test_postfix_setup.py",
+    "mailtrust postfix undo --json": "tests/transports/test_postfix_undo.py",
     "mailtrust rotate compromised --json": "tests/cli/test_rotate.py",
     "mailtrust rotate now --json": "tests/cli/test_rotate.py",
     "mailtrust rotate start --json": "tests/cli/test_rotate.py",

@@ -1,7 +1,7 @@
 """
 Mail servers for the probe to look at: scripted ones, and OpenSSL's own behind a line of SMTP.
 
-Every listener is on loopback, at a port that was free a moment ago, and gone when its block ends.
+Every listener is on loopback, at a port that nobody else has, and gone when its block ends.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,10 +23,9 @@ from mailtrust.clock import now
 from mailtrust.core.model.server import Endpoint
 from mailtrust.core.model.sighting import WireSighting
 from mailtrust.probes.smtp import probe
-from tests.loopback import free_port
+from tests.loopback import LOOPBACK, Script, serving
 from tests.make import HUB1, a_key, an_x509
 
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BANNER = b"220 hub1.example.test ESMTP\r\n"
 EHLO_STARTTLS = b"250-hub1.example.test\r\n250-STARTTLS\r\n250 8BITMIME\r\n"
 
@@ -88,33 +87,10 @@ def server_context(folder: Path, label: str = "a") -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def listening(
-    script: Script, host: str = "127.0.0.1", port: int | None = None
-) -> AsyncIterator[Endpoint]:
+async def listening(script: Script, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[Endpoint]:
     """*script* plays the server, once for every connection; who hangs up on it does it no harm."""
-    sessions: set[asyncio.Task[None]] = set()
-
-    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        sessions.add(task)
-        try:
-            await script(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            sessions.discard(task)
-            writer.transport.abort()
-
-    server = await asyncio.start_server(play, host, port or free_port(host), backlog=1024)
-    try:
-        yield Endpoint(host, server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        for session in tuple(sessions):
-            session.cancel()
-        await asyncio.gather(*sessions, return_exceptions=True)
-        await server.wait_closed()
+    async with serving(script, host, port) as taken:
+        yield Endpoint(host, taken)
 
 
 async def up_to_tls(

@@ -6,7 +6,7 @@ import pytest
 
 from tests import postfix
 from tests.transports.postfix_desk import PostfixDesk
-from tests.transports.test_postfix_doctor import TRAPS, written
+from tests.transports.postfix_traps import TRAPS, written
 
 __all__ = ["written"]
 pytestmark = postfix.MARKS

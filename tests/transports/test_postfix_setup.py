@@ -1,86 +1,27 @@
-"""`postfix setup` and `postfix undo` on a stranger's Postfix that goes on as before."""
+"""`postfix setup` on a stranger's Postfix: what it writes, and what it leaves alone."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import smtplib
-import ssl
-from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from mailtrust import clock
-from mailtrust.core.model.server import Endpoint, server_name
-from mailtrust.directory.sqlite import SqliteReplica
+from mailtrust.core.model.server import Endpoint
 from mailtrust.errors import Refused
 from mailtrust.transports.postfix import postconf
 from mailtrust.transports.postfix.change import apply, planned, refuse_old
 from mailtrust.transports.postfix.configuration import Configuration
 from mailtrust.transports.postfix.ours import Places, all_wanted
 from tests import postfix
-from tests.loopback import LOOPBACK, PATIENCE, free_port
-from tests.make import a_certificate
-from tests.postfix import answer, chain_pem, session
-from tests.transports.postfix_desk import MX1, MX2, NEXT_HOP, PEER, PostfixDesk, a_desk, colons
+from tests.loopback import free_port
+from tests.postfix import chain_pem
+from tests.transports.postfix_desk import MX2, NEXT_HOP, PEER, PostfixDesk
+from tests.transports.postfix_stranger import desk, running
 
+__all__ = ["desk", "running"]
 pytestmark = postfix.MARKS
-
-LOCAL, FOREIGN = f"ann@{MX1}", "bob@elsewhere.example.test"
-STRANGERS = {
-    "mynetworks": "127.0.0.0/8",
-    "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
-    "smtpd_client_restrictions": "permit_mynetworks",
-    "smtpd_sender_restrictions": "reject_non_fqdn_sender",
-    "smtpd_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt",
-    "smtpd_tls_fingerprint_digest": "md5",
-    "smtp_tls_session_cache_database": "btree:${data_directory}/smtp_scache",
-}
-
-
-@pytest.fixture
-def desk(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[PostfixDesk]:
-    monkeypatch.setenv("LANG", "en_US.UTF-8")
-    with a_desk(capsys, main=STRANGERS) as one:
-        yield one
-
-
-@pytest.fixture
-def running(desk: PostfixDesk) -> Iterator[PostfixDesk]:
-    try:
-        desk.one.start()
-        yield desk
-    finally:
-        desk.one.stop()
-
-
-def transcript(port: int) -> bytes:
-    """All that a server says in a session with something of everything in it."""
-    client = smtplib.SMTP(timeout=PATIENCE)
-    said = [repr(client.connect(LOOPBACK, port))]
-    said.append(repr(client.ehlo("peer.example.test")))
-    for line in (
-        "VRFY ann", "MAIL FROM:<ann>", f"RCPT TO:<{LOCAL}>", f"RCPT TO:<{FOREIGN}>", "RSET",
-        "MAIL FROM:<>", "RCPT TO:<nobody@>", "NOOP", "HELP", "WAT", "AUTH PLAIN AAAA", "ETRN x", "QUIT",
-    ):  # fmt: skip
-        said.append(repr((line, client.docmd(line))))
-    client.close()
-    return "\n".join((*said, *behind_tls(port))).encode()
-
-
-def behind_tls(port: int) -> Iterator[str]:
-    """The same behind STARTTLS, up to a message that is taken; only its number in the queue differs."""
-    with session(port) as client:
-        assert isinstance(client.sock, ssl.SSLSocket)
-        yield repr((client.sock.getpeercert(binary_form=True), client.sock.cipher(), client.ehlo_resp))
-        client.mail("ann@peer.example.test")
-        yield repr(client.rcpt(LOCAL))
-        code, text = client.data("Subject: hello\n\nhello")
-        yield repr((code, re.sub(rb"queued as \S+", b"queued as ID", text)))
 
 
 def test_setup_changes_what_it_shows_and_nothing_else(desk: PostfixDesk) -> None:
@@ -106,93 +47,6 @@ def test_what_it_shows_is_a_patch(desk: PostfixDesk) -> None:
     assert "\n \t-o max_use=3\n-# end\n\\ No newline at end of file\n+# end\n" in shown
 
 
-def test_port_25_behaves_as_before_to_the_byte(running: PostfixDesk) -> None:
-    before = transcript(running.one.port)
-
-    running.must("setup", "--yes")
-    running.compiled(clients={PEER: MX2}, policy={})
-    running.one.reload()
-    postfix.until(lambda: postfix.answers(running.one.inner), "the new listener answers")
-
-    assert transcript(running.one.port) == before
-
-
-def test_only_who_is_published_is_let_in_and_everybody_else_comes_again(running: PostfixDesk) -> None:
-    """Also for local domains, without TLS, and from mynetworks: never refused for good."""
-    running.must("setup", "--yes")
-    running.compiled(clients={PEER: MX2}, policy={})
-    running.one.reload()
-    inner = running.one.inner
-    postfix.until(lambda: postfix.answers(inner), "the new listener answers")
-
-    for chain in ("stranger.pem", None):
-        file = running.folder / chain if chain else None
-        for tls in (True, False) if chain is None else (True,):
-            with session(inner, chain=file, tls=tls) as client:
-                for recipient in (LOCAL, FOREIGN):
-                    told = answer(client, recipient)
-                    assert told.code == 454
-                    assert "4.7.1" in told.text
-                    assert "1036 no published certificate" in told.text
-                # RFC 5321 has everybody take this one: Postfix does, up to DATA.
-                client.rset()
-                client.mail("ann@peer.example.test")
-                assert client.rcpt("postmaster")[0] == 250
-                code, said = client.docmd("DATA")
-                assert (code, b"1036 no published certificate" in said) == (454, True)
-    with session(inner, chain=running.folder / "peer.pem") as client:
-        assert [answer(client, one).code for one in (LOCAL, FOREIGN)] == [250, 250]
-        client.sendmail("ann@peer.example.test", [LOCAL], "Subject: hello\n\nhello")
-    running.one.says("to=<ann@mx1.example.test>", "status=sent")
-
-
-def test_mail_goes_to_a_published_peer_and_waits_for_any_other(running: PostfixDesk) -> None:
-    """Through the transport that setup wrote, by a chain file of its own."""
-    with postfix.started(
-        running.folder / "mx2", chain=chain_pem(MX2, key="peer"), name=MX2, trusting=True,
-        tables={"relay_clientcerts": {colons_of(MX1): MX1}, "tls_policy": {}},
-    ) as mx2:  # fmt: skip
-        hop = f"[{LOOPBACK}]:{mx2.inner}"
-        running.must("setup", "--yes")
-        running.compiled(clients={}, policy={hop: f"fingerprint match={PEER}"})
-        running.route(f"hub:{hop}")
-        running.one.reload()
-        running.one.send(f"bob@{MX2}")
-        sent = running.one.says(f"to=<bob@{MX2}>", "status=")
-
-        other = colons_of("stranger.example.test", key="stranger")
-        running.compiled(clients={}, policy={hop: f"fingerprint match={other}"})
-        before = len(running.one.log)
-        running.one.send(f"bob@{MX2}")
-        kept = running.one.says(f"to=<bob@{MX2}>", "status=", after=before)
-
-    assert "status=sent" in sent
-    assert "/hub/smtp[" in sent
-    assert "status=deferred (Server certificate not" in kept
-
-
-def test_from_the_directory_to_a_sound_postfix(running: PostfixDesk) -> None:
-    """What each command says to type next, typed: then a published peer is let in, and `check` is quiet."""
-    replica = SqliteReplica(f"sqlite://{running.folder}/dc1.db", timeout=timedelta(seconds=10))
-    asyncio.run(replica.publish(server_name(MX2), a_certificate(MX2, key="peer").der, clock.now()))
-
-    running.must("setup", "--yes")
-    running.must("compile", "--yes")
-    running.route(f"hub:{NEXT_HOP}")
-    running.one.reload()
-    postfix.until(lambda: postfix.answers(running.one.inner), "the new listener answers")
-
-    assert "no error and no warning" in running.must("check").out
-    with session(running.one.inner, chain=running.folder / "peer.pem") as client:
-        assert answer(client, FOREIGN).code == 250
-    with session(running.one.inner, chain=running.folder / "stranger.pem") as client:
-        assert answer(client, LOCAL).code == 454
-
-
-def colons_of(name: str, key: str = "a") -> str:
-    return colons(a_certificate(name, key=key).pin)
-
-
 def test_to_set_up_again_changes_nothing(desk: PostfixDesk) -> None:
     desk.must("setup", "--yes")
     before = desk.master.stat()
@@ -202,84 +56,6 @@ def test_to_set_up_again_changes_nothing(desk: PostfixDesk) -> None:
     assert (told["changed"], told["needed"], told["diff"]) == (False, False, "")
     assert "nothing to change" in desk.must("setup").out
     assert desk.master.stat() == before
-
-
-def test_undo_gives_the_file_back_to_the_byte(desk: PostfixDesk) -> None:
-    desk.master.chmod(0o640)
-    os.chown(desk.master, 12, 34)
-    before = desk.master.read_bytes()
-
-    desk.must("setup", "--yes")
-    assert desk.master.read_bytes() != before
-    foretold = desk.must("undo", "--dry-run", "--json").reads("postfix-undo")
-    ran = desk.must("undo", "--yes")
-
-    assert (foretold["needed"], foretold["changed"]) == (True, False)
-    assert desk.master.read_bytes() == before
-    about = desk.master.stat()
-    assert (about.st_mode & 0o7777, about.st_uid, about.st_gid) == (0o640, 12, 34)
-    assert f"postfix -c {desk.one.config} reload" in ran.out
-    assert "nothing to undo" in desk.must("undo").out
-
-
-def test_undo_leaves_what_was_edited_since(running: PostfixDesk) -> None:
-    """Our lines, other lines, and what Postfix makes of them afterwards."""
-    running.must("setup", "--yes")
-    running.edit("  -o smtp_tls_loglevel=1\n", "  -o smtp_tls_loglevel=2\n")
-    running.edit("cleanup unix n - n - 0 cleanup", "cleanup unix n - n - 0 cleanup -v")
-    services = running.one.run("postconf", "-M").stdout
-
-    ran = running.must("undo", "--yes")
-
-    text = running.master.read_text()
-    assert "cleanup unix n - n - 0 cleanup -v\n" in text
-    assert "#  -o smtp_tls_loglevel=2\n" in text
-    assert "smtp_tls_policy_maps" not in text
-    assert (
-        "left as a comment, because hub/unix is gone, for it was edited by hand: -o smtp_tls_loglevel=2"
-        in ran.out
-    )
-    ours = re.compile(rf"^(?:hub|{re.escape(running.listener)}) .*\n", re.MULTILINE)
-    assert squeezed(running.one.run("postconf", "-M").stdout) == squeezed(ours.sub("", services))
-    assert running.one.run("postfix", "check").stderr == ""
-    running.one.reload()
-    assert postfix.answers(running.one.port)
-
-
-def test_undo_that_cannot_tell_our_lines_any_more_says_so_and_changes_nothing(desk: PostfixDesk) -> None:
-    desk.must("setup", "--yes")
-    lines = desk.master.read_text().splitlines(keepends=True)
-    bare = "".join(one for one in lines if "mailtrust sha256" not in one)
-    desk.master.write_text(bare)
-
-    ran = desk.type("undo", "--yes")
-
-    assert ran.code == 1
-    assert f"nothing was changed: whether {desk.listener}/inet, hub/unix is as" in ran.err
-    assert "# mailtrust --config" not in ran.err, "a comment is no command"
-    assert desk.master.read_text() == bare
-
-
-def test_undo_names_services_that_no_comment_of_ours_stands_around(desk: PostfixDesk) -> None:
-    assert "stays in force" not in desk.must("undo").err
-    desk.must("setup", "--yes")
-    lines = desk.master.read_text().splitlines(keepends=True)
-    desk.master.write_text("".join(one for one in lines if not one.startswith("# mailtrust")))
-
-    ran = desk.must("undo", "--yes")
-
-    assert "nothing to undo" in ran.out
-    assert f"{desk.listener}/inet, hub/unix stays in force" in ran.err
-
-
-def squeezed(text: str) -> list[list[str]]:
-    return [line.split() for line in text.splitlines()]
-
-
-def test_undo_says_whose_mail_would_wait(desk: PostfixDesk) -> None:
-    desk.sound()
-
-    assert f"mail for {MX2} is routed to hub" in desk.must("undo", "--yes").err
 
 
 def test_a_harmless_edit_of_our_lines_is_left_alone(desk: PostfixDesk) -> None:

@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mailtrust.agent.report import moment
-from mailtrust.cli.output import clean, width
+from mailtrust.cli.output import width
 from mailtrust.cli.prose import wrapped
 from mailtrust.core.adopt.next_step import mending, next_step
 from mailtrust.core.adopt.pairs import Adoption, How, Pair, Proof, Published, State, Written
 from mailtrust.core.adopt.places import Place
+from mailtrust.core.clean import clean
 from mailtrust.core.model.event import Said, when
 from mailtrust.texts import Texts
 

@@ -22,8 +22,9 @@ from mailtrust.cli.configurations import reading
 from mailtrust.cli.events import entry_report, write_entries
 from mailtrust.cli.fix import describe_action
 from mailtrust.cli.frame import JsonOption, given, session, texts
-from mailtrust.cli.output import clean, emit, emit_line, say, warn
+from mailtrust.cli.output import emit, emit_line, say, warn
 from mailtrust.cli.program import application
+from mailtrust.core.clean import clean
 from mailtrust.core.model.server import ServerName
 from mailtrust.texts import Texts
 

@@ -10,9 +10,10 @@ from rich.text import Text
 from mailtrust.agent.last_run import Changes
 from mailtrust.cli import audit_words as words
 from mailtrust.cli.fields import LEAD, commands, field, lines, section, step
-from mailtrust.cli.output import clean, say, show
+from mailtrust.cli.output import say, show
 from mailtrust.cli.prose import wide
 from mailtrust.cli.render import STYLE, VERDICT_STYLE
+from mailtrust.core.clean import clean
 from mailtrust.core.exchange.judgement import Audit, Judgement
 from mailtrust.core.model.event import Said, when
 from mailtrust.texts import Texts

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailtrust.agent.report import certificate_report
-from mailtrust.cli.output import clean
+from mailtrust.core.clean import clean
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.sighting import Installed, Slot
 

@@ -29,13 +29,14 @@ from mailtrust.cli.frame import (
     session,
     texts,
 )
-from mailtrust.cli.output import clean, counted, emit, emit_line, foretell, say, show, warn
+from mailtrust.cli.output import counted, emit, emit_line, foretell, say, show, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import replica_url
 from mailtrust.cli.render import place_name, symbol
 from mailtrust.cli.replication import controller_of, described, latency_to
 from mailtrust.config import duration
 from mailtrust.config.keys import is_ldap
+from mailtrust.core.clean import clean
 from mailtrust.core.model.certificate import certificate, fingerprint_of, short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import server_name

@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mailtrust.agent.report import ELSEWHERE
-from mailtrust.cli.output import clean
 from mailtrust.cli.render import place_name, symbol
+from mailtrust.core.clean import clean
 from mailtrust.core.model.certificate import Certificate, Fingerprint, short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import ServerName

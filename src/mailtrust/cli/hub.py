@@ -16,9 +16,10 @@ from mailtrust.agent.serve import hub_of
 from mailtrust.agent.site import open_site
 from mailtrust.cli import loop
 from mailtrust.cli.frame import JsonOption, session
-from mailtrust.cli.output import clean, emit, emit_line, say, show
+from mailtrust.cli.output import emit, emit_line, say, show
 from mailtrust.cli.program import application
 from mailtrust.config import Config
+from mailtrust.core.clean import clean
 from mailtrust.errors import BadConfiguration
 from mailtrust.transports.hub import QueueRow, queue_view
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import timedelta
 from os.path import relpath
 from pathlib import Path
 from typing import Annotated
@@ -118,38 +119,21 @@ def _folder(folder: Path | None) -> Iterator[Path]:
 def _play(story: Story, folder: Path, size: Size, *, stays: bool, json_output: bool) -> None:
     lines: list[str] = []
     address: list[str] = []
-
-    def tell(text: str) -> None:
-        if json_output:
-            lines.append(text)
-            return
-        if text.startswith("\n──"):
-            say()
-            say(_prose(text.strip(), "   "), "bold cyan")
-        else:
-            say(text, "bold" if text.startswith("$ ") else "")
-        sys.stdout.flush()
+    began = clock.now()
 
     def told(found: str, why: str) -> None:
         address.append(found)
         if not json_output:
             _say_dashboard(found, why)
 
-    def ended(counted: Counts) -> None:
-        say()
-        seconds = (clock.now() - began).total_seconds()
-        say(f"story {story.name}: explained, mended and checked clean, in {seconds:.0f} s", "bold green")
-        say(_prose(f"mail meanwhile: {counted}"))
-
     async def afterwards(stage: Stage, counted: Counts) -> None:
-        ended(counted)
+        _say_end(story, clock.now() - began, counted)
         await _your_turn(stage, address[0])
 
-    began = clock.now()
     try:
         counted = asyncio.run(
             play(
-                story, folder, size, tell, width(),
+                story, folder, size, lines.append if json_output else _tell, width(),
                 beside=lambda organization: dashboard_beside(organization, told),
                 afterwards=afterwards if stays and not json_output else None,
             )
@@ -160,22 +144,44 @@ def _play(story: Story, folder: Path, size: Size, *, stays: bool, json_output: b
         say()
         say("the lab is closed")
         return
+    took = clock.now() - began
     if json_output:
-        seconds = (clock.now() - began).total_seconds()
-        emit({
-            "schema": LAB_SCHEMA, "story": story.name, "seconds": round(seconds, 1), "told": lines,
-            "dashboard": address[0] or None,
-            "mail": {
-                "sent": counted.sent, "authenticated": counted.authenticated, "delivered": counted.delivered,
-                "deferred": counted.deferred, "refused": counted.refused, "waiting": counted.waiting,
-                "lost": counted.lost,
-            },
-        })  # fmt: skip
+        emit(_story_report(story, took, counted, lines, address[0]))
         return
-    ended(counted)
+    _say_end(story, took, counted)
     typed = _typed()
     say(f"go on: {typed} lab     an organization for you to break, with its dashboard")
     say(f"       {typed} init    your own server")
+
+
+def _tell(text: str) -> None:
+    if text.startswith("\n──"):
+        say()
+        say(_prose(text.strip(), "   "), "bold cyan")
+    else:
+        say(text, "bold" if text.startswith("$ ") else "")
+    sys.stdout.flush()
+
+
+def _say_end(story: Story, took: timedelta, counted: Counts) -> None:
+    say()
+    seconds = f"{took.total_seconds():.0f} s"
+    say(f"story {story.name}: explained, mended and checked clean, in {seconds}", "bold green")
+    say(_prose(f"mail meanwhile: {counted}"))
+
+
+def _story_report(
+    story: Story, took: timedelta, counted: Counts, lines: list[str], address: str
+) -> dict[str, object]:
+    return {
+        "schema": LAB_SCHEMA, "story": story.name, "seconds": round(took.total_seconds(), 1), "told": lines,
+        "dashboard": address or None,
+        "mail": {
+            "sent": counted.sent, "authenticated": counted.authenticated, "delivered": counted.delivered,
+            "deferred": counted.deferred, "refused": counted.refused, "waiting": counted.waiting,
+            "lost": counted.lost,
+        },
+    }  # fmt: skip
 
 
 async def _your_turn(stage: Stage, address: str) -> None:

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mailtrust.cli.prose import wrapped
+from mailtrust.core.clean import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -95,13 +96,6 @@ def fields(pairs: Iterable[tuple[str, str]]) -> str:
 def counted(count: int, one: str) -> str:
     """A number with its noun, which agrees: ``one key``, ``3 keys``."""
     return f"one {one}" if count == 1 else f"{count} {one}s"
-
-
-def clean(text: str) -> str:
-    """The text without control characters and direction marks, line breaks and tabulators excepted."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def write_as_it_can() -> None:

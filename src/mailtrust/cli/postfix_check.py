@@ -1,7 +1,9 @@
 """`mailtrust postfix check`: what defeats direct trust in a Postfix; a monitoring plugin, as `check` is."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -35,41 +37,49 @@ def check(
     config = here.config()
     folder = folder_of(config, instance)
     examined = asyncio.run(_examined(config, folder))
-    seen, found, verdict = examined.seen, examined.diagnosis, examined.verdict
-    deaf = () if seen.endpoints else ("server.listeners is empty: no listener of peers is judged",)
+    deaf = () if examined.seen.endpoints else ("server.listeners is empty: no listener of peers is judged",)
     notes = (*examined.notes, *deaf)
     for note in notes:
         caution(note)
-    shelf = texts()
+
+    def typed(action: str) -> str:
+        if not action.startswith("mailtrust "):
+            return action
+        options = our_options(config, folder) if action == SETUP else ()
+        return here.command(*action.split()[1:], *options)
+
     if json_output:
-        emit({
-            "schema": CHECK_SCHEMA, "checked_at": moment(seen.now), "verdict": verdict.value,
-            "server": seen.server, "instance": str(folder),
-            "findings": [finding_report(one, shelf) for one in found.findings],
-            "silenced": [
-                {
-                    "event": one.finding.event.code, "explained_by": one.explained_by.event.code,
-                    "place": one.finding.place,
-                }
-                for one in found.silenced
-            ],
-            "notes": list(notes),
-        })  # fmt: skip
+        emit(_report(examined, folder, notes))
     else:
-        say(_first_line(seen, found, verdict, folder), VERDICT_STYLE[verdict])
+        _show(examined, folder, typed)
+    raise typer.Exit(EXIT_CODES[examined.verdict])
 
-        def typed(action: str) -> str:
-            if not action.startswith("mailtrust "):
-                return action
-            options = our_options(config, folder) if action == SETUP else ()
-            return here.command(*action.split()[1:], *options)
 
-        for finding in found.findings:
-            say()
-            show_finding(finding, shelf, typed)
-        if not found.findings and verdict is Verdict.OK:
-            say(shelf.label("postfix-quiet"))
-    raise typer.Exit(EXIT_CODES[verdict])
+def _report(examined: Examined, folder: Path, notes: Sequence[str]) -> dict[str, Any]:
+    seen, found, shelf = examined.seen, examined.diagnosis, texts()
+    return {
+        "schema": CHECK_SCHEMA, "checked_at": moment(seen.now), "verdict": examined.verdict.value,
+        "server": seen.server, "instance": str(folder),
+        "findings": [finding_report(one, shelf) for one in found.findings],
+        "silenced": [
+            {
+                "event": one.finding.event.code, "explained_by": one.explained_by.event.code,
+                "place": one.finding.place,
+            }
+            for one in found.silenced
+        ],
+        "notes": list(notes),
+    }  # fmt: skip
+
+
+def _show(examined: Examined, folder: Path, typed: Callable[[str], str]) -> None:
+    found, verdict, shelf = examined.diagnosis.findings, examined.verdict, texts()
+    say(_first_line(examined.seen, examined.diagnosis, verdict, folder), VERDICT_STYLE[verdict])
+    for finding in found:
+        say()
+        show_finding(finding, shelf, typed)
+    if not found and verdict is Verdict.OK:
+        say(shelf.label("postfix-quiet"))
 
 
 async def _examined(config: Config, folder: Path) -> Examined:

@@ -12,9 +12,9 @@ from rich.text import Text
 from mailtrust.agent.look import Assessment
 from mailtrust.agent.replication import standings, subject
 from mailtrust.agent.site import Site
-from mailtrust.cli.output import clean
 from mailtrust.cli.progress import in_short, in_words
 from mailtrust.cli.render import place_name, symbol
+from mailtrust.core.clean import clean
 from mailtrust.core.model.certificate import short
 from mailtrust.core.model.server import ServerName
 from mailtrust.core.sites import Controller, Latency, latency

@@ -15,10 +15,11 @@ from mailtrust.agent.counting import report as counted
 from mailtrust.agent.report import moment
 from mailtrust.agent.site import open_site
 from mailtrust.cli.frame import JsonOption, Session, session, texts
-from mailtrust.cli.output import caution, clean, emit, say, show
+from mailtrust.cli.output import caution, emit, say, show
 from mailtrust.cli.program import application
 from mailtrust.cli.prose import wide
 from mailtrust.config import Config
+from mailtrust.core.clean import clean
 from mailtrust.core.model.certificate import short
 from mailtrust.core.sessions import ENOUGH_CLEAN_DAYS, PeerReport, Way
 from mailtrust.texts import Texts

@@ -11,7 +11,7 @@ from mailtrust.agent import rotate
 from mailtrust.agent.checklist import report
 from mailtrust.agent.hands import hands
 from mailtrust.agent.look import ALONE, look
-from mailtrust.agent.rotate import Stepped
+from mailtrust.agent.rotate import Stepped, Switched
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli.fix import describe_action
 from mailtrust.cli.frame import (
@@ -157,39 +157,42 @@ def now(
             rotate.remember(site, view)
             rotation = rotate.aim(site, view, "now")
             step = plan(rotation, view, pace_of("now", site.policy), began)
-            blocked = step.phase in (Phase.INSTALL, Phase.PUBLISH, Phase.SPREAD)
+            unready = step if step.phase in (Phase.INSTALL, Phase.PUBLISH, Phase.SPREAD) else None
+            why_not = _not_everywhere(unready, rotation) if unready and not force else ""
             if dry_run:
                 gone = ", ".join(sorted(map(short, rotation.old)))
-                foretell(
-                    f"nothing: {short(rotation.new)} is not known everywhere yet: {'; '.join(_reasons(step))}"
-                    if blocked and not force
-                    else f"present {short(rotation.new)} at once, and withdraw {gone} once that has settled",
-                    json_output=json_output,
-                )
+                would = f"present {short(rotation.new)} at once, and withdraw {gone} once that has settled"
+                foretell(f"nothing: {why_not}" if why_not else would, json_output=json_output)
                 return 0
-            if blocked and not force:
-                raise Refused(
-                    f"{short(rotation.new)} is not known everywhere yet: {'; '.join(_reasons(step))}",
-                    hint="--force switches all the same; who reads there defers this server's mail",
-                )
+            if why_not:
+                hint = "--force switches all the same; who reads there defers this server's mail"
+                raise Refused(why_not, hint=hint)
             confirm(f"Present {short(rotation.new)} from now on?", yes=yes)
             await rotate.begin(site, "now")
             stepped = await rotate.switch(site, hands(site), force=force, patience=_UNTIL_PRESENTED)
             took = clock.now() - began
             if json_output:
                 emit(report(site, stepped.view, texts()) | {"took_seconds": round(took.total_seconds(), 3)})
-                return int(not stepped.presented)
-            if stepped.presented:
-                after = f"{took.total_seconds():.1f} s after the command"
-                say(f"every listener presents {short(rotation.new)}, {after}", "green")
-            for place in stepped.still_old:
-                warn(f"mailtrust: {place} does not present {short(rotation.new)} yet")
-            for one in step.obstacles if blocked else ():
-                warn(f"mailtrust: who reads {one.place} defers this server's mail until it has it there")
-            say(f"what was replaced goes when this has settled: {here.command('rotate', 'status')}")
+            else:
+                _say_switched(stepped, rotation, took, unready)
+                say(f"what was replaced goes when this has settled: {here.command('rotate', 'status')}")
             return int(not stepped.presented)
 
     raise typer.Exit(asyncio.run(run()))
+
+
+def _not_everywhere(step: Plan, rotation: Rotation) -> str:
+    return f"{short(rotation.new)} is not known everywhere yet: {'; '.join(_reasons(step))}"
+
+
+def _say_switched(stepped: Switched, rotation: Rotation, took: timedelta, unready: Plan | None) -> None:
+    if stepped.presented:
+        after = f"{took.total_seconds():.1f} s after the command"
+        say(f"every listener presents {short(rotation.new)}, {after}", "green")
+    for place in stepped.still_old:
+        warn(f"mailtrust: {place} does not present {short(rotation.new)} yet")
+    for one in unready.obstacles if unready else ():
+        warn(f"mailtrust: who reads {one.place} defers this server's mail until it has it there")
 
 
 @app.command(epilog="Example: mailtrust rotate compromised --yes")

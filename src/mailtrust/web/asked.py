@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -10,8 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -20,10 +18,10 @@ from mailtrust.core.model.certificate import short
 from mailtrust.core.model.event import Said, said_duration, when
 from mailtrust.directory.place_name import place_name
 from mailtrust.texts import LANGUAGES, TAGS, Texts, load
+from mailtrust.texts.html import templates
 from mailtrust.web.source import NOTHING_YET, Present
 
 _HERE = Path(__file__).parent
-_CODE = re.compile(r"`([^`]+)`")
 _OWN_NAMES = {"en": "English", "zh": "中文"}
 
 
@@ -98,18 +96,8 @@ def _preferred(header: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        finalize=_plain,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        "short": short, "moment": moment, "when": when, "place": place_name, "prose": _prose,
-        "span": _span,
-    }  # fmt: skip
+    made = templates(_HERE / "templates")
+    made.filters |= {"short": short, "moment": moment, "when": when, "place": place_name, "span": _span}
     return made
 
 
@@ -117,24 +105,3 @@ def _span(length: timedelta) -> str:
     """A time as people say it: short ones to the tenth of a second, since replicas are that quick."""
     seconds = length.total_seconds()
     return f"{round(seconds, 1):g}s" if seconds < 60 else said_duration(seconds)
-
-
-def _prose(text: str) -> Markup:
-    """A text of ours or with values from outside: escaped, and `code` as code."""
-    pieces = _CODE.split(_clean(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece)
-        for place, piece in enumerate(pieces)
-    )
-
-
-def _plain(value: object) -> object:
-    # What is markup is the template's own, put together of what was cleaned before.
-    return _clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _clean(text: str) -> str:
-    """Without control characters and direction marks: they would turn a line around, or hide in it."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)

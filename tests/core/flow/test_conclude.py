@@ -21,7 +21,7 @@ from mailtrust.core.model.sighting import Sighting, View, WireFailure
 from mailtrust.core.model.trust import Trusted
 from mailtrust.core.policy import Policy
 from mailtrust.core.why import Facts
-from tests.core.flow.test_judge import a_trace, dead
+from tests.core.flow.traces import a_trace, dead
 from tests.core.why.both_sides import OLD, THEIRS, at, their_wire, view_of
 from tests.make import (
     DC1,

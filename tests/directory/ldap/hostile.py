@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from mailtrust.ldap import ber
 from mailtrust.ldap.responses import Answer, Control, Entry, Response, Result
 from tests import slapd
 from tests.ldap import wire
-from tests.loopback import LOOPBACK, free_port
+from tests.loopback import LOOPBACK, Script, serving
 
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 AN_ENTRY = Entry("cn=mx1", {"cn": (b"mx1",)})
 
 
@@ -29,29 +28,8 @@ async def server(script: Script, folder: Path, *, plain: bool = False) -> AsyncI
     slapd.authority(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    running: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        running.add(task)
-        try:
-            await script(reader, writer)
-        except (OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            running.discard(task)
-            writer.transport.abort()
-
-    port = free_port()
-    listening = await asyncio.start_server(serve, LOOPBACK, port, ssl=None if plain else context)
-    try:
+    async with serving(script, tls=None if plain else context) as port:
         yield f"{'ldap' if plain else 'ldaps'}://{LOOPBACK}:{port}"
-    finally:
-        listening.close()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def asked(reader: asyncio.StreamReader) -> wire.Asked:
