@@ -73,6 +73,19 @@ def test_of_a_fleet_one_certificate_is_read_wholly() -> None:
     assert reader.makes == 1
 
 
+def test_makes_that_are_as_long_are_told_apart_in_turns() -> None:
+    """Of each one is read wholly, though both stand where the other one would."""
+    reader = KeyReader()
+    served = [
+        (name, fleet(name, key=name, serial=7 << 80, kind="rsa2048", issuer=f"Authority {letter}"))
+        for name in (HUB1, HUB2)
+        for letter in "AB"
+    ]
+
+    assert [reader.believable_pin(data, name) for name, data in served] == [alone(data) for _, data in served]
+    assert reader.makes == 2
+
+
 def test_an_authority_is_found_behind_a_leaf_as_long() -> None:
     """It may differ from it in five bytes."""
     reader = KeyReader()

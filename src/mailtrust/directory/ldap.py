@@ -107,11 +107,13 @@ class LdapReplica:
                 return shown(found.values()), column
             is_empty = True
             search = Search(base, Scope.ONE_LEVEL, _PUBLISHING, (standard.CERTIFICATE,))
-            async with aclosing(wire.stream(search, timeout=self._timeout)) as entries:
-                async for one in entries:
-                    is_empty, server = False, standard.server_below(one, base)
-                    if server is not None:
-                        column.add(server, standard.pins(one, server, reader))
+            async with aclosing(wire.pages(search, timeout=self._timeout)) as pages:
+                async for entries in pages:
+                    is_empty = is_empty and not entries
+                    for one in entries:
+                        server = standard.server_below(one, base)
+                        if server is not None:
+                            column.add(server, standard.pins(one, server, reader))
             if is_empty:
                 await self._require_base(wire)
             return numbered, column

@@ -71,12 +71,12 @@ class Box:
         self._free(weight(response))
         return response
 
-    async def all_held(self) -> tuple[Response, ...]:
-        """The answers that came meanwhile, one at least; none if there will be none, as in `next`."""
+    async def all_held(self) -> tuple[tuple[Response, ...], int]:
+        """The answers that came meanwhile, and their weight; none if there will be none, as in `next`."""
         await self._has_some()
-        held = tuple(self._held)
+        held, size = tuple(self._held), self._held_bytes
         self.forget()
-        return held
+        return held, size
 
     def forget(self) -> None:
         """Nobody wants what is held."""

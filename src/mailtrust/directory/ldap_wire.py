@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mailtrust.directory.ldap_answers import Box, doing, lost, raise_unless, weight
+from mailtrust.directory.ldap_answers import Box, doing, lost, raise_unless
 from mailtrust.directory.ldap_bind import Anonymous, Credentials
 from mailtrust.directory.ldap_channel import Channel, Settings
 from mailtrust.directory.ldap_open import opened
@@ -116,6 +116,20 @@ class Wire:
         timeout: timedelta,
         page: int = 500,
     ) -> AsyncGenerator[Entry, None]:
+        """What is found, however much it is, as `pages` has it."""
+        async with aclosing(self.pages(search, controls, timeout=timeout, page=page)) as pages:
+            async for found in pages:
+                for one in found:
+                    yield one
+
+    async def pages(
+        self,
+        search: Search,
+        controls: Iterable[Control] = (),
+        *,
+        timeout: timedelta,
+        page: int = 500,
+    ) -> AsyncGenerator[list[Entry], None]:
         """
         What is found, however much it is, page by page; *timeout* is for each page.
 
@@ -148,9 +162,7 @@ class Wire:
                     # The server reads its next page while we read this one.
                     answers = asked(cookie)
                     await asyncio.sleep(0)
-                for one in found:
-                    if isinstance(one.answer, Entry):
-                        yield one.answer
+                yield [one.answer for one in found if isinstance(one.answer, Entry)]
         finally:
             answers.cancel()
             await asyncio.gather(answers, return_exceptions=True)
@@ -251,20 +263,21 @@ class Wire:
     async def _all(self, box: Box, request: Request, most: int) -> list[Response]:
         answers: list[Response] = []
         counted = held_bytes = 0
-        while held := await box.all_held():
-            for response in held:
-                answers.append(response)
-                if response.is_last:
-                    return answers
-                held_bytes += weight(response)
-                # Active Directory points to its other naming contexts beside a page that is full already.
-                counted += not isinstance(response.answer, Reference)
-                if counted > most or held_bytes > self._channel.settings.held_bytes:
-                    raise DirectoryUnavailable(
-                        f"{self.url} sent more than was asked for: {len(answers)} answers,"
-                        f" {held_bytes} bytes",
-                        hint="ask page by page",
-                    )
+        while True:
+            held, size = await box.all_held()
+            if not held:
+                break
+            answers += held
+            held_bytes += size
+            # Active Directory points to its other naming contexts beside a page that is full already.
+            counted += sum([not isinstance(one.answer, (Reference, Result)) for one in held])
+            if counted > most or held_bytes > self._channel.settings.held_bytes:
+                raise DirectoryUnavailable(
+                    f"{self.url} sent more than was asked for: {len(answers)} answers, {held_bytes} bytes",
+                    hint="ask page by page",
+                )
+            if held[-1].is_last:
+                return answers
         raise lost(self.url, request, box.why_lost or "closed the connection")
 
     async def _next(self, box: Box, request: Request) -> Response:
