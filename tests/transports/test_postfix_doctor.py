@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import smtplib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -160,6 +161,9 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         [(12132, "open"), (12133, None)],
     ),
     "reject": (edit("try again later}, defer", "try again later}, reject"), []),
+    "TLS is required": (
+        edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=encrypt"), [(12133, None)],
+    ),
     "another table of certificates": (
         edit("relay_clientcerts=lmdb:", "relay_clientcerts=inline:{a=b},hash:"),
         [(12145, None), (12141, "missing"), (12137, "digest")],
@@ -230,6 +234,9 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         lambda desk: desk.set("-e", f"sender_dependent_relayhost_maps = inline:{{ {{ a@b = {NEXT_HOP} }} }}"),
         [(12135, None)],
     ),
+    "a content filter that is a peer": (
+        lambda desk: desk.set("-e", f"content_filter = smtp:{NEXT_HOP}"), [(12135, None)],
+    ),
     "nobody's entry": (
         lambda desk: desk.compiled(clients={}, policy={NEXT_HOP: ENTRY, "[192.0.2.9]:25": ENTRY}),
         [(12134, "unused")],
@@ -267,6 +274,29 @@ def test_a_planted_trap_is_found(desk: PostfixDesk, trap: str) -> None:
     plant(desk)
 
     assert desk.findings() == expected
+
+
+def test_who_comes_in_plain_text_where_tls_is_required_is_refused_for_good(desk: PostfixDesk) -> None:
+    """As a peer does whose own certificate cannot be loaded."""
+
+    def told() -> int:
+        with smtplib.SMTP("127.0.0.1", desk.one.inner, local_hostname=MX2, timeout=30) as session:
+            session.ehlo()
+            code = session.mail("someone@mx2.test")[0]
+            return code if code >= 400 else session.rcpt("someone@mx1.test")[0]
+
+    before = told()
+    desk.edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=encrypt")
+    desk.one.reload()
+
+    assert before == 454
+    postfix.until(lambda: told() == 530, "new processes require TLS")
+
+
+def test_a_content_filter_of_this_machine_is_sound(desk: PostfixDesk) -> None:
+    desk.set("-e", "content_filter = smtp:[127.0.0.1]:10024")
+
+    assert desk.findings() == []
 
 
 def test_a_name_that_an_authority_vouches_for_is_no_digest(desk: PostfixDesk) -> None:
