@@ -14,6 +14,7 @@ from mailtrust.core.advice import Profile, advise
 from mailtrust.core.advice.compare import Compared, Line
 from mailtrust.core.model.event import Severity
 from mailtrust.texts import LANGUAGES, load
+from tests.cli.desk import Desk
 from tests.core.advice.given import exchange
 from tests.forest import nine_servers
 from tests.make import NOON
@@ -105,3 +106,15 @@ def test_it_is_dark_where_the_reader_wants_it_and_narrow_where_there_is_no_room(
 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 28)"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_page_alone_goes_to_standard_output_where_that_is_asked_for(desk: Desk) -> None:
+    desk.enabled()
+
+    ran = desk.must("analyze", "--html", "-")
+    both = desk.type("analyze", "--html", "-", "--json")
+
+    assert ran.out.startswith("<!DOCTYPE html>")
+    assert ran.out.rstrip().endswith("</html>")
+    assert not (desk.folder / "-").exists()
+    assert (both.code, "would write to the same place" in both.said) == (2, True)

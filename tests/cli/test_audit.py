@@ -95,6 +95,16 @@ def test_the_page_for_a_browser_is_written_beside_the_one_on_the_screen(desk: De
     assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_the_page_alone_goes_to_standard_output_where_that_is_asked_for(desk: Desk, file: Path) -> None:
+    ran = desk.must("audit", "exchange", "--from", file, "--html", "-")
+    both = desk.type("audit", "exchange", "--from", file, "--html", "-", "--json")
+
+    assert ran.out.startswith("<!DOCTYPE html>")
+    assert ran.out.rstrip().endswith("</html>")
+    assert not (desk.folder / "-").exists()
+    assert (both.code, "would write to the same place" in both.said) == (2, True)
+
+
 @pytest.mark.parametrize("option", ["--html", "--last"])
 def test_a_file_that_cannot_be_written_costs_that_file_and_not_the_page(
     desk: Desk, file: Path, option: str

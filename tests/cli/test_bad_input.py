@@ -7,14 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from mailtrust import clock
 from mailtrust.core.model.certificate import fingerprint_of, short
 from tests.cli.desk import HUB1, Desk
-from tests.make import AUTHORITY, a_certificate, a_key, an_x509, der
+from tests.make import AUTHORITY, a_certificate, a_key, an_x509, days, der
 
 CERTIFICATE = an_x509(HUB1)
 PEM = CERTIFICATE.public_bytes(serialization.Encoding.PEM)
@@ -336,3 +339,57 @@ def test_a_certificate_that_may_issue_others_is_never_published(desk: Desk) -> N
         assert "CA:TRUE" in refused.err
         assert "hint: make one that may not: mailtrust new" in refused.err
     assert desk.published() == {"dc1": [], "dc2": [], "dc3": []}
+
+
+def keep(desk: Desk, made: x509.Certificate, label: str) -> str:
+    """Import it with its key; its fingerprint."""
+    (desk.folder / f"{label}.pem").write_bytes(key_pem(label) + made.public_bytes(serialization.Encoding.PEM))
+    desk.must("import", f"{label}.pem")
+    return fingerprint_of(der(made))
+
+
+@pytest.mark.parametrize(
+    ("not_before", "sentence"),
+    [(days(-900), "expired at"), (days(90), "is not valid before")],
+    ids=["expired", "not yet valid"],
+)
+def test_what_is_out_of_date_does_not_take_the_place_of_what_is_valid(
+    desk: Desk, not_before: timedelta, sentence: str
+) -> None:
+    """Peers would believe it, and 12015 came afterwards: nobody means that, and a new one costs a second."""
+    current = desk.enabled()
+    old = keep(desk, an_x509(key="old", not_before=clock.now() + not_before, life=days(30)), "old")
+
+    foretold = desk.type("enable", old, "--dry-run")
+    refused = desk.type("enable", old, "--yes")
+
+    for ran in (foretold, refused):
+        assert ran.code == 1
+        assert f"{short(old)} {sentence}" in ran.err
+        assert "hint: make a new certificate: mailtrust new; or this one all the same: " in ran.err
+    assert desk.published()["dc1"] == [current]
+    [found] = [one for one in desk.type("check", "--json").json["findings"] if one["event"] == 12012]
+    assert found["action"] == "mailtrust new"
+
+
+def test_who_insists_may_enable_what_is_out_of_date_and_is_not_asked_twice(desk: Desk) -> None:
+    """Direct trust asks for no date: it works."""
+    desk.enabled()
+    old = keep(desk, an_x509(key="old", not_before=clock.now() - days(900), life=days(30)), "old")
+
+    insisted = desk.must("enable", old, "--force", "--yes")
+    desk.must("directory", "replicate", "--once")
+    desk.must("enable", old, "--yes")
+
+    assert f"warning: {short(old)} expired at" in insisted.err
+    assert desk.slots()[old] == "current"
+
+
+def test_the_only_certificate_there_is_may_be_out_of_date(desk: Desk) -> None:
+    """Peers believe it, and without it there is no trust at all."""
+    old = keep(desk, an_x509(key="old", not_before=clock.now() - days(900), life=days(30)), "old")
+
+    enabled = desk.must("enable", old, "--yes")
+
+    assert "peers believe it, for direct trust asks for no date" in enabled.err
+    assert desk.slots() == {old: "current"}

@@ -202,6 +202,38 @@ def test_acknowledged_events_do_not_count_and_stay_on_record(desk: Desk) -> None
     assert "12012 of every server: it is being rebuilt" in desk.must("events").out
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("hub1.exmaple.test", "is it hub1.example.test? `mailtrust status --all`"),
+        ("wholly.other", "hint: `mailtrust status --all` lists the servers of the directory"),
+    ],
+)
+def test_an_acknowledgement_for_a_server_that_nobody_knows_is_refused(
+    desk: Desk, typed: str, hint: str
+) -> None:
+    """It would silence nothing, and whoever typed it would wonder at the next alarm."""
+    desk.enabled()
+    words = ["check", "--ack", "12012", "--until", "2h", "--reason", "it is being rebuilt", "--server"]
+
+    refused = desk.type(*words, typed)
+    taken = desk.must(*words, HUB1)
+
+    assert refused.code == 3
+    assert f"has an entry for {typed}" in refused.said
+    assert hint in refused.err
+    assert f"12012 of {HUB1} is acknowledged" in taken.out
+
+
+def test_while_a_replica_cannot_be_read_every_server_may_be_acknowledged(desk: Desk) -> None:
+    """Its entry may stand there alone."""
+    desk.enabled()
+    desk.damage("dc3")
+    words = ["check", "--ack", "12103", "--until", "2h", "--reason", "it is being rebuilt", "--server"]
+
+    assert "12103 of hub9.example.test is acknowledged" in desk.must(*words, "hub9.example.test").out
+
+
 def test_what_opened_and_closed_is_in_the_journal(desk: Desk) -> None:
     at_home(desk, "dc1")
     made = desk.made()

@@ -22,6 +22,10 @@ TYPED = [
     (["--config", "check", "sta"], {"status"}),
     (["explain", "1202"], {"12020", "12022", "12023", "12024"}),
     (["completion", ""], {"bash", "zsh", "fish"}),
+    (["lab", "--story", "re"], {"replicating", "restored-image"}),
+    (["analyze", "--only", "A80"], {"A801", "A802", "A803", "A804", "A805"}),
+    (["analyze", "--ack", "1202"], {"12020", "12022", "12023", "12024"}),
+    (["simulate", "promo"], {"promoted"}),
     (["events", "--server", ""], set()),
 ]
 
@@ -35,7 +39,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 _ZSH = """\
 compdef() { }
 _describe() { for one in ${(P)2}; do [[ $one == "$PREFIX"* ]] && print -r -- "${one%%:*}"; done }
-compadd() { shift; print -rl -- "$@" }
+compadd() { shift; for one; do [[ $one == "$PREFIX"* ]] && print -r -- "$one"; done }
 _files() { print -rl -- * }
 source ./completion
 words=("$@") CURRENT=$# PREFIX="${@[-1]}"

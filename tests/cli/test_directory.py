@@ -240,3 +240,43 @@ def test_show_tells_how_quickly_replicas_answer_and_how_long_replication_took(de
     assert 0 <= late["latency_measured_seconds"][-1] < 60
     assert late["answered_in_seconds"] > 0
     assert shown[desk.url("dc1")]["latency_measured_seconds"] == []
+
+
+@pytest.mark.parametrize(
+    ("replica", "sentences"),
+    [
+        (
+            "dc1",
+            [
+                "dc1 takes this server's writes",
+                "no rotation publishes or withdraws anything",
+                "let `directory.primary` name another replica that takes writes",
+            ],
+        ),
+        (
+            "dc2",
+            ["this server reads dc2", "`check` has no verdict", "let `directory.home` name another replica;"],
+        ),
+    ],
+)
+def test_a_replica_that_is_read_or_written_here_is_called_dead_with_a_warning(
+    desk: Desk, replica: str, sentences: list[str]
+) -> None:
+    """The word ends the waiting for it and nothing else: somebody has to name another one."""
+    words = ["directory", "dead", replica, "--until", "2d", "--reason", "its disk is gone"]
+
+    foretold = desk.must(*words, "--dry-run")
+    said = desk.must(*words, "--yes", "--json")
+    back = desk.must("directory", "dead", replica, "--alive")
+
+    for ran in (foretold, said):
+        assert all(sentence in ran.err for sentence in sentences)
+        assert f"to take this word back: mailtrust directory dead {replica} --alive" in ran.err
+    assert said.json["reason"] == "its disk is gone"
+    assert "warning" not in back.err
+
+
+def test_a_replica_that_only_peers_read_is_called_dead_without_a_warning(desk: Desk) -> None:
+    said = desk.must("directory", "dead", "dc3", "--until", "2d", "--reason", "its disk is gone", "--yes")
+
+    assert said.err == ""

@@ -85,6 +85,27 @@ def test_the_checklist_ticks_and_says_what_it_waits_for(ready: tuple[Desk, str, 
     assert "a rotation to" in desk.type("rotate", "start", "--yes").err
 
 
+def test_the_way_back_before_the_switch_says_that_nothing_was_switched(
+    ready: tuple[Desk, str, str],
+) -> None:
+    """At night nobody is to read that the old certificate comes back in half an hour: it never went."""
+    desk, current, successor = ready
+    desk.configure(policy=QUICK.replace('spread = "1s"', 'spread = "2h"'))
+    forth = desk.must("rotate", "start", "--yes").out
+
+    back = desk.must("rotate", "undo", "--yes").out
+
+    assert "[ ] present" in forth
+    assert "already" not in forth
+    assert (
+        f"it presents {short(current)} already; what is open holds back the withdrawal of {short(successor)}"
+        in back
+    )
+    assert "[ ] spread" in back
+    assert "[x] present" in back
+    assert "[ ] settle" in back
+
+
 def test_the_way_back_is_a_rotation_and_what_it_drops_never_returns(
     ready: tuple[Desk, str, str],
 ) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from mailtrust.core.checks import cases, diagnose
+from mailtrust.core.model.certificate import Certificate
 from mailtrust.core.model.plan import Action, Install, Pace, Present, Publish, Replicate, Restrict, Withdraw
 from mailtrust.core.model.replication import Stamp
 from mailtrust.core.model.sighting import Act, History, Sighting, Slot, View
 from mailtrust.core.policy import Policy
 from mailtrust.core.repair import may_enrol, repairs, unasked
 from mailtrust.core.rotation import plan
-from mailtrust.core.succession import pending
+from mailtrust.core.succession import is_step_back, pending
 from tests.make import (
     DC1,
     DC2,
@@ -23,6 +24,7 @@ from tests.make import (
     a_wire,
     an_unread_replica,
     an_unread_store,
+    days,
     enabled,
     garbage,
     installed,
@@ -53,6 +55,23 @@ def test_each_cause_of_12012_has_its_repair() -> None:
     assert mending(overdue) == (Publish(HUB1, OURS.fingerprint, DC1),)
     assert mending(overdue, Policy(every_replica_takes_writes=False)) == ()
     assert mending(withdrawn) == (Install(HUB1),)
+
+
+def test_what_is_out_of_date_is_not_published_over_what_is_valid() -> None:
+    """Whoever insists says so to `enable`; what was in use before stays a way back."""
+    late = a_certificate(key="late", not_before=NOON - days(900), life=days(30))
+    early = a_certificate(key="early", not_before=NOON + days(1))
+
+    def beside(leaf: Certificate, *acts: Act) -> tuple[Action, ...]:
+        held = installed(leaf, arrived_at=NOON)
+        store = a_store(installed(OURS, Slot.CURRENT), held)
+        return mending(a_view(store, a_replica(DC1, OURS), acts=acts))
+
+    assert beside(late) == beside(early) == (Install(HUB1),)
+    assert Publish(HUB1, late.fingerprint) in beside(late, enabled(late))
+    assert mending(a_view(a_store(installed(late)), a_replica(DC1))) == (Publish(HUB1, late.fingerprint),)
+    assert not is_step_back(installed(late, Slot.PREVIOUS), installed(OURS, Slot.CURRENT), NOON)
+    assert not is_step_back(installed(late), installed(late, Slot.CURRENT), NOON)
 
 
 def test_a_replica_behind_is_written_or_united() -> None:

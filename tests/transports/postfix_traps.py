@@ -142,6 +142,9 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
         [(12132, "open"), (12133, None)],
     ),
     "reject": (edit("try again later}, defer", "try again later}, reject"), []),
+    "TLS is required": (
+        edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=encrypt"), [(12133, None)],
+    ),
     "another table of certificates": (
         edit("relay_clientcerts=lmdb:", "relay_clientcerts=inline:{a=b},hash:"),
         [(12145, None), (12141, "missing"), (12137, "digest")],
@@ -211,6 +214,9 @@ TRAPS: dict[str, tuple[Plant, list[tuple[int, str | None]]]] = {
     "one sender's relayhost": (
         lambda desk: desk.set("-e", f"sender_dependent_relayhost_maps = inline:{{ {{ a@b = {NEXT_HOP} }} }}"),
         [(12135, None)],
+    ),
+    "a content filter that is a peer": (
+        lambda desk: desk.set("-e", f"content_filter = smtp:{NEXT_HOP}"), [(12135, None)],
     ),
     "nobody's entry": (
         lambda desk: desk.compiled(clients={}, policy={NEXT_HOP: ENTRY, "[192.0.2.9]:25": ENTRY}),

@@ -29,6 +29,12 @@ def test_a_sound_configuration_is_quiet(desk: PostfixDesk) -> None:
     assert ran.err == ""
 
 
+def test_a_content_filter_of_this_machine_is_sound(desk: PostfixDesk) -> None:
+    desk.set("-e", "content_filter = smtp:[127.0.0.1]:10024")
+
+    assert desk.findings() == []
+
+
 def test_a_name_that_an_authority_vouches_for_is_no_digest(desk: PostfixDesk) -> None:
     own = desk.one.tables / "own"
     own.write_text("partner.test secure match=nexthop\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import smtplib
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,6 +30,23 @@ def test_a_planted_trap_is_found(desk: PostfixDesk, trap: str) -> None:
     plant(desk)
 
     assert desk.findings() == expected
+
+
+def test_who_comes_in_plain_text_where_tls_is_required_is_refused_for_good(desk: PostfixDesk) -> None:
+    """As a peer does whose own certificate cannot be loaded."""
+
+    def told() -> int:
+        with smtplib.SMTP("127.0.0.1", desk.one.inner, local_hostname=MX2, timeout=30) as session:
+            session.ehlo()
+            code = session.mail("someone@mx2.test")[0]
+            return code if code >= 400 else session.rcpt("someone@mx1.test")[0]
+
+    before = told()
+    desk.edit("smtpd_tls_security_level=may", "smtpd_tls_security_level=encrypt")
+    desk.one.reload()
+
+    assert before == 454
+    postfix.until(lambda: told() == 530, "new processes require TLS")
 
 
 def test_one_next_hop_of_many_domains_is_said_once(desk: PostfixDesk) -> None:

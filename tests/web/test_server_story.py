@@ -12,7 +12,8 @@ from playwright.async_api import expect
 from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.core.model.certificate import short
-from mailtrust.core.model.sighting import Act
+from mailtrust.core.model.plan import Rotation
+from mailtrust.core.model.sighting import Act, Intent
 from tests.agent.night import Night, night
 from tests.make import HUB1
 from tests.programs import needs
@@ -88,6 +89,19 @@ async def test_the_checklist_is_ticked_while_one_watches(tonight: Night) -> None
         command = step.locator(".command code")
         await expect(command).to_have_text(f"mailtrust --config hub1.toml enable {short(new.fingerprint)}")
         assert await page.evaluate("window.stayed")
+
+
+async def test_who_turns_round_before_the_switch_sees_that_the_old_one_is_presented(tonight: Night) -> None:
+    current = await tonight.enabled()
+    new = await tonight.made()
+    await tonight.publish(new, ago=timedelta(seconds=2))
+    back = Rotation(HUB1, current.fingerprint, old=frozenset({new.fingerprint}))
+    tonight.site.journal.begin(Intent(back, "undo", clock.now()))
+
+    async with dashboard(tonight.site) as address, opened(address + PAGE) as page:
+        await expect(page.locator("[aria-current=step]")).to_contain_text("spread")
+        await expect(page.locator(".checklist > .done").last).to_contain_text("present")
+        await expect(page.locator(".checklist > .later").first).to_contain_text("settle")
 
 
 async def test_a_successor_is_prepared_and_not_enabled(tonight: Night) -> None:

@@ -18,7 +18,7 @@ from typing import assert_never
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
 from mailtrust.agent.look import OWN, Assessment, assess, look
-from mailtrust.agent.refusals import refuse_to_enable, refuse_to_remove, refuse_to_withdraw
+from mailtrust.agent.refusals import refuse_step_back, refuse_to_enable, refuse_to_remove, refuse_to_withdraw
 from mailtrust.agent.replication import Arrivals
 from mailtrust.agent.site import Site
 from mailtrust.agent.writer import writing
@@ -129,17 +129,21 @@ async def enable(
     replica: str | None = None,
     switch_now: bool = False,
     wait: timedelta | None = None,
+    force: bool = False,
     watch: Watch | None = None,
 ) -> Enabled:
     """
     Publish an installed certificate, and make it current once every readable replica has it, or at once
     if nothing is current.  *wait*: how long to stay until then; None: do what can be done and return.
+    *force*: also one that is not valid now, in the place of one that is.
 
     Raises: Refused, KeyMismatch, DirectoryUnavailable, StoreUnavailable.
     """
     view, _ = await look(site, OWN, wire=False)
     held = _held(site, view, fingerprint)
     refuse_to_enable(held, view, site.server)
+    if not force:
+        refuse_step_back(held, view, site.server, clock.now())
     replaced = view.current(site.server)
     rotation = Rotation(site.server, fingerprint, replica)
     step = plan(rotation, view, ENABLE_PACE, clock.now())

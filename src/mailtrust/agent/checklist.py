@@ -65,6 +65,19 @@ def ticks(server: ServerName, view: View, policy: Policy) -> tuple[list[Plan], C
     return list(found.values()), course
 
 
+def is_presented(line: Plan, view: View) -> bool:
+    """
+    True for the line `present` of what is current, whatever is open before it.
+
+    So it is where a rotation is undone before its switch, and where a replica forgets after it: nobody is to
+    read off the list that something else is presented.
+    """
+    current = view.current(line.rotation.server)
+    if line.phase is not Phase.PRESENT or current is None:
+        return False
+    return current.certificate.fingerprint == line.rotation.new
+
+
 def dead(view: View) -> list[Dead]:
     """The replicas that count as dead now."""
     now = clock.now()

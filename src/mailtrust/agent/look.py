@@ -8,6 +8,7 @@ a sighting that says why.  Thinking is `core.checks`; nothing here decides anyth
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -118,6 +119,21 @@ def judged(site: Site, view: View, servers: tuple[ServerName, ...], *, alone: bo
     )  # fmt: skip
 
 
+async def refuse_unknown(site: Site, server: ServerName) -> None:
+    """
+    Raises: BadInput for a server that has an entry nowhere.
+
+    Nothing is refused while a replica cannot be read: its entry may stand there.
+    """
+    if server == site.server:
+        return
+    now = clock.now()
+    looks = await _with_own_entry(site, await site.directory.look(None, now), now)
+    known = {look.server for look in looks}
+    if server not in known and all(look.found is not None for look in looks):
+        raise _unknown(server, known)
+
+
 def plans_of(site: Site, view: View, now: datetime) -> Mapping[ServerName, Plan]:
     """The rotation under way at our own server, as far as it has come."""
     found = asked(site.server, view, site.policy, now)
@@ -143,11 +159,17 @@ def _servers(site: Site, scope: Scope, published: Iterable[ReplicaSighting]) -> 
     if scope.server is None:
         return (site.server,)
     if scope.server not in known:
-        raise BadInput(
-            f"no replica that could be read has an entry for {scope.server}",
-            hint="`mailtrust status --all` lists the servers of the directory",
-        )
+        raise _unknown(scope.server, known)
     return (scope.server,)
+
+
+def _unknown(server: ServerName, known: Collection[ServerName]) -> BadInput:
+    near = difflib.get_close_matches(server, sorted(known), 3)
+    meant = f"is it {' or '.join(near)}? " if near else ""
+    return BadInput(
+        f"no replica that could be read has an entry for {server}",
+        hint=f"{meant}`mailtrust status --all` lists the servers of the directory",
+    )
 
 
 async def _with_own_entry(

@@ -1,12 +1,16 @@
 """
 What is not done because it would do harm: each says which, and what to do first.
 
-Enabling takes a key that is here and was not withdrawn.  Withdrawing and removing never touch what peers
-believe this server by, nor anything where that cannot be seen.
+Enabling takes a key that is here and was not withdrawn, and puts nothing out of date in the place of what
+is valid.  Withdrawing and removing never touch what peers believe this server by, nor anything where that
+cannot be seen.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from mailtrust.core import succession
 from mailtrust.core.model.certificate import Certificate, Fingerprint, short
 from mailtrust.core.model.event import when
 from mailtrust.core.model.server import ServerName
@@ -40,6 +44,28 @@ def refuse_to_enable(held: Installed, view: View, server: ServerName) -> None:
             f"{name} was withdrawn{at}, and what was withdrawn never returns",
             hint="make a new certificate: mailtrust new",
         )
+
+
+def refuse_step_back(held: Installed, view: View, server: ServerName, now: datetime) -> None:
+    """Raises: Refused for one that is not valid now where a valid one is current, unless that was begun."""
+    current = view.current(server)
+    if view.history.last("enable", server, held.certificate.fingerprint) is not None:
+        # Somebody insisted: what finishes it must not ask again.
+        return
+    if current is not None and succession.is_step_back(held, current, now):
+        name, instead = short(held.certificate.fingerprint), short(current.certificate.fingerprint)
+        raise Refused(
+            f"{name} {out_of_date(held.certificate, now)}, and {instead}, which is current, is valid",
+            hint=f"make a new certificate: mailtrust new; or this one all the same:"
+            f" mailtrust enable {name} --force",
+        )
+
+
+def out_of_date(leaf: Certificate, now: datetime) -> str:
+    """``expired at …`` or ``is not valid before …``; empty while it is valid."""
+    if leaf.expired(now):
+        return f"expired at {when(leaf.not_after)}"
+    return "" if leaf.valid(now) else f"is not valid before {when(leaf.not_before)}"
 
 
 def refuse_to_withdraw(fingerprint: Fingerprint, view: View, server: ServerName) -> None:

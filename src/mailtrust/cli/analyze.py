@@ -23,8 +23,8 @@ from mailtrust.cli.audit_options import (
     PasswordFileOption,
     ReplicasOption,
 )
-from mailtrust.cli.files import write_file
-from mailtrust.cli.frame import JsonOption, given, session, texts
+from mailtrust.cli.files import STANDARD_OUTPUT, write_file, write_standard_output
+from mailtrust.cli.frame import JsonOption, UsageError, given, session, texts
 from mailtrust.cli.output import as_json, caution, emit
 from mailtrust.cli.program import application
 from mailtrust.config import Config, duration
@@ -76,7 +76,9 @@ def analyze(
     timeout: Annotated[
         str | None, given("How long one look may take. Default: policy.probe_timeout.", metavar="DURATION")
     ] = None,
-    html: Annotated[Path | None, given("Write the report for a browser, too.", metavar="FILE")] = None,
+    html: Annotated[
+        Path | None, given("Write the report for a browser, too; - for that alone.", metavar="FILE")
+    ] = None,
     against: Annotated[
         Path | None,
         given("Compare with that report, as --json wrote it. Default: the last one here.", metavar="FILE"),
@@ -99,6 +101,9 @@ def analyze(
     and what to type. Changes nothing. Exits 0 where there is no error and no warning, 1 where there is one,
     and where it failed and said why; 3 where nothing was found and what matters most could not be looked at.
     """  # fmt: skip
+    to_stdout = html == STANDARD_OUTPUT
+    if to_stdout and json_output:
+        raise UsageError("--json and --html - would write to the same place", ctx=context)
     here, shelf = session(context), texts(lang)
     chosen = numbers_of(only or ())
     asked = Asked(
@@ -128,7 +133,7 @@ def analyze(
     report = analysis_report(seen, shelf, compared)
     if json_output:
         emit(report)
-    else:
+    elif not to_stdout:
         from mailtrust.cli.analyze_page import show_analysis
 
         show_analysis(seen, shelf, compared, here.typed)
@@ -179,6 +184,9 @@ def _list(only: frozenset[int], profile: Profile | None, lang: str | None, *, js
 
 def _write(file: Path, text: str) -> bool:
     """Whether it was written.  The report was made, and is not lost with a file that cannot be."""
+    if file == STANDARD_OUTPUT:
+        write_standard_output(text.encode())
+        return True
     try:
         write_file(file, text.encode(), secret=False)
     except MailtrustError as error:

@@ -24,8 +24,14 @@ from mailtrust.cli.audit_options import (
     PasswordFileOption,
     ReplicasOption,
 )
-from mailtrust.cli.files import LARGEST_REPORT_BYTES, read_file, write_file
-from mailtrust.cli.frame import JsonOption, given, session, texts
+from mailtrust.cli.files import (
+    LARGEST_REPORT_BYTES,
+    STANDARD_OUTPUT,
+    read_file,
+    write_file,
+    write_standard_output,
+)
+from mailtrust.cli.frame import JsonOption, UsageError, given, session, texts
 from mailtrust.cli.output import as_json, caution, emit, say
 from mailtrust.cli.program import application
 from mailtrust.core.exchange.judgement import Audit
@@ -60,7 +66,9 @@ def exchange(
     bind_dn: BindDnOption = None,
     password_file: PasswordFileOption = None,
     client_certificate: ClientCertificateOption = None,
-    html: Annotated[Path | None, given("Write the page for a browser, too.", metavar="FILE")] = None,
+    html: Annotated[
+        Path | None, given("Write the page for a browser, too; - for that alone.", metavar="FILE")
+    ] = None,
     last: Annotated[
         Path | None, given("Compare with the run in that file, then write this one there.", metavar="FILE")
     ] = None,
@@ -75,6 +83,9 @@ def exchange(
     Nothing is written into the directory or to a server. Exits 0 when the page was made, whatever it says,
     and 1 when nothing could be read.
     """  # fmt: skip
+    to_stdout = html == STANDARD_OUTPUT
+    if to_stdout and json_output:
+        raise UsageError("--json and --html - would write to the same place", ctx=context)
     shelf = texts(lang)
     collected = tuple(read_collected(read_file(file), str(file)) for file in from_ or ())
     asked = Asked(
@@ -88,7 +99,7 @@ def exchange(
     report = audit_report(seen, shelf, since)
     if json_output:
         emit(report)
-    else:
+    elif not to_stdout:
         from mailtrust.cli.audit_page import show_page
 
         show_page(seen, shelf, since)
@@ -96,7 +107,11 @@ def exchange(
     if html is not None:
         from mailtrust.cli.audit_html import audit_html
 
-        files[html] = audit_html(seen, shelf, since)
+        page = audit_html(seen, shelf, since)
+        if to_stdout:
+            write_standard_output(page.encode())
+        else:
+            files[html] = page
     failed = [file for file, text in files.items() if not _write(file, text)]
     raise typer.Exit(1 if saw_nothing(seen) or failed else 0)
 

@@ -11,7 +11,7 @@ import typer
 
 from mailtrust import clock
 from mailtrust.agent.journal import Journal
-from mailtrust.agent.look import Assessment, Scope, assess
+from mailtrust.agent.look import Assessment, Scope, assess, refuse_unknown
 from mailtrust.agent.report import check_report
 from mailtrust.agent.shipping import ship_or_say_why
 from mailtrust.agent.site import Site, open_site
@@ -150,5 +150,12 @@ def _acknowledge(
         )
     now = clock.now()
     end = moment_ahead(until, now)
+    if server is not None:
+        asyncio.run(_refuse_unknown(config, server))
     Journal(config.server.store).ack(event, server, end, reason, now)
     say(f"{event} of {server or 'every server'} is acknowledged until {end:%Y-%m-%d %H:%M:%SZ}: {reason}")
+
+
+async def _refuse_unknown(config: Config, server: ServerName) -> None:
+    async with open_site(config, looking_only=True) as site:
+        await refuse_unknown(site, server)

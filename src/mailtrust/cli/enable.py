@@ -11,6 +11,7 @@ from mailtrust import clock
 from mailtrust.agent import act
 from mailtrust.agent.act import Enabled
 from mailtrust.agent.look import OWN, look
+from mailtrust.agent.refusals import out_of_date, refuse_step_back, refuse_to_enable
 from mailtrust.agent.replication import standings
 from mailtrust.agent.site import Site, open_site
 from mailtrust.cli.certificates import certificate_report, describe
@@ -27,7 +28,7 @@ from mailtrust.cli.frame import (
     session,
     texts,
 )
-from mailtrust.cli.output import emit, foretell, say, warn
+from mailtrust.cli.output import caution, emit, foretell, say, warn
 from mailtrust.cli.program import application
 from mailtrust.cli.progress import in_words, patience, replica_url, spread_of
 from mailtrust.cli.render import place_name
@@ -57,6 +58,9 @@ def enable(
     switch_now: Annotated[
         bool, typer.Option("--now", help="Make it current before every replica has it; says who will defer.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also one that is not valid now, in the place of one that is.")
+    ] = False,
     replica: Annotated[str | None, given("Publish there and not at the primary.", metavar="URL")] = None,
     json_output: JsonOption = False,
     yes: YesOption = False,
@@ -79,7 +83,7 @@ def enable(
 
     async def run() -> int:
         async with open_site(config, looking_only=True) as site:
-            command = _Enable(here, site, texts(), url, patient, switch_now, json_output)
+            command = _Enable(here, site, texts(), url, patient, switch_now, force, json_output)
             return await command.run(site.store.find(certificate), yes=yes, dry_run=dry_run)
 
     try:
@@ -95,13 +99,15 @@ class _Enable:
 
     def __init__(
         self, here: Session, site: Site, shelf: Texts, replica: str | None, wait: timedelta | None,
-        switch_now: bool, json_output: bool,  # noqa: FBT001
+        switch_now: bool, force: bool, json_output: bool,  # noqa: FBT001
     ) -> None:  # fmt: skip
         self.here, self.site, self.shelf = here, site, shelf
         self.replica, self.wait, self.switch_now, self.json_output = replica, wait, switch_now, json_output
+        self.force = force
 
     async def run(self, held: Installed, *, yes: bool, dry_run: bool) -> int:
         view, _ = await look(self.site, OWN, wire=False)
+        self._judge(held, view)
         step = plan(
             Rotation(self.site.server, held.certificate.fingerprint, self.replica),
             view,
@@ -123,6 +129,7 @@ class _Enable:
                 replica=self.replica,
                 switch_now=self.switch_now,
                 wait=self.wait,
+                force=self.force,
                 watch=lambda seen, _: spread.see(seen),
             )
         if self.json_output:
@@ -130,6 +137,18 @@ class _Enable:
         else:
             self._tell(done, view)
         return int(self.wait is not None and done.plan.phase is not Phase.DONE)
+
+    def _judge(self, held: Installed, view: View) -> None:
+        """Refuse what `enable` would refuse, before anybody is asked; say what it would take, and is odd."""
+        leaf, now = held.certificate, clock.now()
+        refuse_to_enable(held, view, self.site.server)
+        if not self.force:
+            refuse_step_back(held, view, self.site.server, now)
+        if not leaf.valid(now):
+            caution(
+                f"{short(leaf.fingerprint)} {out_of_date(leaf, now)}: peers believe it, for direct trust asks"
+                f" for no date; a new one is made by: {self.here.command('new')}"
+            )
 
     @property
     def _place(self) -> str:

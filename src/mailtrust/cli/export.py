@@ -1,6 +1,5 @@
 """`mailtrust export`: a certificate of the store, to a file; its key only when asked for."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 from mailtrust.certificates.formats import write_pem, write_pkcs12
 from mailtrust.certificates.store import Credential, Store
 from mailtrust.cli.certificates import certificate_report, describe
-from mailtrust.cli.files import first_line, write_file
+from mailtrust.cli.files import STANDARD_OUTPUT, first_line, write_file, write_standard_output
 from mailtrust.cli.frame import (
     CertificateArgument,
     DryRunOption,
@@ -30,8 +29,6 @@ from mailtrust.core.model.sighting import Installed
 from mailtrust.errors import BadInput, KeyMismatch, Refused, WrongPassword
 
 app = application()
-
-_STANDARD_OUTPUT = Path("-")
 
 
 class Format(StrEnum):
@@ -73,7 +70,7 @@ def export(
         raise UsageError("--password-file and --pfx-legacy belong to --format pkcs12", ctx=context)
     if form is Format.PKCS12 and not with_key:
         raise UsageError("PKCS#12 carries the key; add --with-key, or choose --format pem", ctx=context)
-    to_stdout = output == _STANDARD_OUTPUT
+    to_stdout = output == STANDARD_OUTPUT
     if to_stdout and json_output:
         raise UsageError("--json and --output - would write to the same place", ctx=context)
     if to_stdout and is_terminal() and (with_key or form is not Format.PEM):
@@ -91,8 +88,7 @@ def export(
         confirm(f"{output} exists. Overwrite it?", yes=yes)
     data = _bytes(store, found, form, with_key=with_key, password_file=password_file, legacy=pfx_legacy)
     if to_stdout:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        write_standard_output(data)
         return
     write_file(output, data, secret=with_key)
     if json_output:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mailtrust import durable
 from mailtrust.errors import BadInput, MailtrustError
 
+STANDARD_OUTPUT = Path("-")
 _LARGEST_BYTES = 16 << 20
 LARGEST_REPORT_BYTES = 256 << 20
 """A report over thousands of servers has several kilobytes for each."""
@@ -52,3 +53,9 @@ def write_file(path: Path, data: bytes, *, secret: bool) -> None:
     except OSError as error:
         hint = "check that the folder exists, has room, and that this account may write to it"
         raise MailtrustError(f"{path} cannot be written", hint=hint) from error
+
+
+def write_standard_output(data: bytes) -> None:
+    """Exactly that, whatever the encoding of the screen."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)

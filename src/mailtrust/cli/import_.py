@@ -7,6 +7,7 @@ import typer
 
 from mailtrust import clock
 from mailtrust.agent.act import record_arrival
+from mailtrust.agent.refusals import out_of_date
 from mailtrust.certificates.formats import Contents, read
 from mailtrust.certificates.store import Store
 from mailtrust.cli.certificates import certificate_report, describe
@@ -68,9 +69,12 @@ def import_certificate(
         say(f"  in {config.server.store}, not enabled yet")
         if installed.certificate.is_ca:
             caution("it may issue other certificates (CA:TRUE), and such a one is never published")
+        if not installed.certificate.valid(now):
+            caution(f"it {out_of_date(installed.certificate, now)}")
         say("next:")
         enable = here.command("enable", short(installed.certificate.fingerprint))
-        say(f"  {here.command('new') if installed.certificate.is_ca else enable}")
+        is_fit = installed.certificate.valid(now) and not installed.certificate.is_ca
+        say(f"  {enable if is_fit else here.command('new')}")
 
 
 def _contents(file: Path, password_file: Path | None) -> Contents:

@@ -6,20 +6,19 @@ Every command's file is imported for it; so nothing that has to be quick asks fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from mailtrust.cli.program import WORDS, program
+from mailtrust.core.advice import RULES
 from mailtrust.core.events.catalog import CATALOG
+from mailtrust.lab.stories import STORIES
+from mailtrust.simulation.stories import stories
 from mailtrust.texts import LANGUAGES
 
 FILES = ("FILE", "FOLDER", "PATH")
-_KNOWN_WORDS = {
-    "LANGUAGE": LANGUAGES,
-    "EVENT": tuple(str(one.code) for one in CATALOG),
-    "WHICH": ("in-site", "all"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,12 @@ def _outline(command: Any, path: tuple[str, ...], summary: str) -> Outline:
         tuple(" ".join(part.split()) for part in (command.help or "").split("\n\n")),
         " ".join((*path, *command.collect_usage_pieces(context))),
         tuple(
-            _parameter(one, shown[0], shown[1])
+            _parameter(path, one, shown[0], shown[1])
             for one, shown in parameters
             if one.param_type_name == "option" and shown
         ),
         tuple(
-            _parameter(one, *(shown or (one.metavar or "", "")))
+            _parameter(path, one, *(shown or (one.metavar or "", "")))
             for one, shown in parameters
             if one.param_type_name == "argument"
         ),
@@ -101,11 +100,12 @@ def _below(command: Any, context: Any, path: tuple[str, ...]) -> Iterator[Outlin
         yield _outline(found, (*path, name), " ".join(known.split()))
 
 
-def _parameter(parameter: Any, shown: str, text: str) -> Parameter:
+def _parameter(path: tuple[str, ...], parameter: Any, shown: str, text: str) -> Parameter:
     is_option = parameter.param_type_name == "option"
     metavar = (parameter.metavar or "").rstrip(".")
     names = sorted(parameter.opts, key=len, reverse=True) if is_option else [metavar]
-    choices = parameter.type_descriptor.choices or _KNOWN_WORDS.get(metavar, ())
+    known = _known_words().get(f"{path[-1]} {names[0]}") or _known_words().get(metavar, ())
+    choices = parameter.type_descriptor.choices or known
     return Parameter(
         tuple(names),
         shown.replace("{", "").replace("}", ""),
@@ -114,3 +114,17 @@ def _parameter(parameter: Any, shown: str, text: str) -> Parameter:
         is_file=metavar in FILES,
         words=tuple(str(getattr(one, "value", one)) for one in choices),
     )
+
+
+@cache
+def _known_words() -> Mapping[str, tuple[str, ...]]:
+    """What stands for a value, or the option alone of which it is true, and what that may be."""
+    events = tuple(str(one.code) for one in CATALOG)
+    return {
+        "LANGUAGE": LANGUAGES,
+        "EVENT": events,
+        "ID": (*(rule.code for rule in RULES), *events),
+        "STORY": tuple(stories()),
+        "WHICH": ("in-site", "all"),
+        "lab --story": tuple(STORIES),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailtrust.agent.checklist import dead, ticks
+from mailtrust.agent.checklist import dead, is_presented, ticks
 from mailtrust.agent.site import Site
 from mailtrust.cli.fix import describe_action
 from mailtrust.cli.output import say
@@ -36,9 +36,14 @@ def checklist_page(site: Site, view: View, shelf: Texts) -> None:
         say(f"  [ ] {found.plan.phase}")
     first = next((line for line in checklist if line.obstacles), None)
     mark = "x"
+    if first is not None and any(is_presented(line, view) for line in checklist[checklist.index(first) :]):
+        say(
+            f"it presents {new} already"
+            + (f"; what is open holds back the withdrawal of {old}" if old else "")
+        )
     for line in checklist:
         mark = " " if line is first else mark
-        say(f"  [{mark}] {line.phase}")
+        say(f"  [{'x' if is_presented(line, view) else mark}] {line.phase}")
         if line is first:
             _tell_obstacles(line, shelf)
     for one in dead(view):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mailtrust.core.checks.case import Case
 from mailtrust.core.checks.older import behind_journal
 from mailtrust.core.events import catalog
-from mailtrust.core.events.catalog import OVERDUE, RESTORED_IMAGE
+from mailtrust.core.events.catalog import NOT_ENABLED, OVERDUE, RESTORED_IMAGE
 from mailtrust.core.model.certificate import Certificate, short
 from mailtrust.core.model.event import Event, Finding, Said
 from mailtrust.core.model.plan import Action, Install, Publish, Replicate, Restrict, Withdraw
@@ -131,7 +131,8 @@ def _repair(finding: Finding, case: Case) -> Iterator[Action]:
 
 def _publish(finding: Finding, case: Case) -> Iterator[Action]:
     expected = case.expected
-    if expected is None or case.is_withdrawn(expected):
+    never_asked = finding.cause == NOT_ENABLED
+    if expected is None or case.is_withdrawn(expected) or (never_asked and case.is_step_back):
         yield Install(case.server)
     elif case.published_at(expected.pin) is not None and case.policy.every_replica_takes_writes:
         # Publishing again where it already stands does nothing: the home replica is the one that lacks it.

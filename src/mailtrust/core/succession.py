@@ -79,6 +79,17 @@ def pace_of(why: str, policy: Policy) -> Pace:
     return Pace(policy.spread, policy.settle, unreadable_blocks=True, rehearses=why != "now")
 
 
+def is_step_back(held: Installed, current: Installed | None, now: datetime) -> bool:
+    """
+    True where *held* is not valid now and was never in use, and would take the place of what is valid.
+
+    What was in use is no mistake: a way back must stay open, and peers believe it whatever its dates say.
+    """
+    if held.slot in (Slot.CURRENT, Slot.PREVIOUS) or held.certificate.valid(now):
+        return False
+    return current is not None and current.certificate.valid(now)
+
+
 def pending(server: ServerName, view: View) -> Rotation | None:
     """
     What `enable` was asked for here and is not finished: the last one whose certificate is in the store, was

@@ -21,6 +21,7 @@ from mailtrust.core.model.sighting import (
     WireSighting,
 )
 from mailtrust.core.policy import Policy
+from mailtrust.core.succession import is_step_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class Case:
             and not self.is_withdrawn(one.certificate)
         ]
         return max(fit, key=lambda one: (one.arrived_at, one.certificate.fingerprint), default=self.current)
+
+    @property
+    def is_step_back(self) -> bool:
+        """True where the installed certificate is not valid now and the current one is."""
+        return self.installed is not None and is_step_back(self.installed, self.current, self.now)
 
     @property
     def enableable(self) -> frozenset[Fingerprint]:

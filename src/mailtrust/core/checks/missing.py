@@ -139,7 +139,7 @@ def _not_published(missing: _Missing) -> Iterator[Finding]:
             missing.say("missing.never-enabled" if case.history.readable else "missing.slot-none"),
             _published_nowhere(missing),
             since=arrived,
-            action=enable_command(certificate.fingerprint),
+            action="mailtrust new" if case.is_step_back else enable_command(certificate.fingerprint),
         )
 
 

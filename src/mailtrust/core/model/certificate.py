@@ -72,6 +72,10 @@ class Certificate:
         """True from the first moment at which it is no longer valid."""
         return now > self.not_after
 
+    def valid(self, now: datetime) -> bool:
+        """True between its two dates.  Direct trust asks for neither; other programs do."""
+        return self.not_before <= now <= self.not_after
+
     def covers(self, name: str) -> bool:
         """True if one of its names is *name*; a wildcard stands for exactly one label (RFC 6125 6.4.3)."""
         wanted = name.rstrip(".").lower()

@@ -37,6 +37,7 @@ _LABEL = re.compile(rb"-----BEGIN ([A-Z ]+)-----")
 _SUFFIXES = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "btree": ".db", "texthash": ""}
 _RELAYHOSTS = "sender_dependent_relayhost_maps"
 _ROUTING = ("transport_maps", "sender_dependent_default_transport_maps", _RELAYHOSTS)
+_TAKES_MAIL = ("smtpd", "pickup", "qmqpd")
 _MOST_NAMES = 20
 """The DNS may be slow, and a few peers in mynetworks make the point."""
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
@@ -154,7 +155,7 @@ def _resolved(host: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Where an instance sends mail, by its transport tables and its defaults."""
+    """Where an instance sends mail, by its transport tables, its defaults and its content filters."""
 
     routes: tuple[Route, ...]
     notes: tuple[str, ...] = ()
@@ -163,7 +164,7 @@ class Routes:
 
 def routes_of(instance: Configuration) -> Routes:
     """Every route that can be told; never raises."""
-    found, notes = list(_defaults(instance)), []
+    found, notes = [*_defaults(instance), *_filters(instance)], []
     for parameter in _ROUTING:
         for name in pieces(instance.parameters.get(parameter, "")):
             try:
@@ -186,6 +187,19 @@ def _defaults(instance: Configuration) -> Iterator[Route]:
         usual = relayhost if name in ("relay_transport", "default_transport") else ""
         for hop in pieces(said or usual):
             yield Route("*", transport, hop, name if said else "relayhost")
+
+
+def _filters(instance: Configuration) -> Iterator[Route]:
+    """Where all mail goes first that comes in by a service with a content filter (FILTER_README)."""
+    said = (
+        (instance.setting(one, "content_filter"), one)
+        for one in instance.services
+        if one.command in _TAKES_MAIL
+    )
+    for value, service in said:
+        transport, _, hop = value.partition(":")
+        if hop.strip():
+            yield Route("*", transport.strip(), hop.strip(), f"content_filter ({service.key})")
 
 
 def _route(instance: Configuration, pattern: str, value: str, table_name: str) -> Iterator[Route]:

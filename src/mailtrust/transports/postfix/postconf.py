@@ -20,8 +20,8 @@ from mailtrust.errors import TransportUnavailable
 from mailtrust.transports.postfix.configuration import Configuration, Program
 
 PARAMETERS = (
-    "default_transport", "inet_interfaces", "inet_protocols", "local_transport", "mail_version", "mynetworks",
-    "relay_clientcerts",
+    "content_filter", "default_transport", "inet_interfaces", "inet_protocols", "local_transport",
+    "mail_version", "mynetworks", "relay_clientcerts",
     "relay_domains_reject_code", "relay_transport", "relayhost", "reject_code",
     "sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "smtp_fallback_relay",
     "smtp_sasl_auth_enable", "smtp_tls_wrappermode", "smtpd_tls_wrappermode", "smtpd_upstream_proxy_protocol",

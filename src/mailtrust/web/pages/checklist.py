@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailtrust.agent.checklist import dead, ticks
+from mailtrust.agent.checklist import dead, is_presented, ticks
 from mailtrust.core.checks.rotations import carry_on
 from mailtrust.core.doing import doing
 from mailtrust.core.model.plan import Gate, Obstacle, Phase, Plan
@@ -76,10 +76,11 @@ def _lines(asked: Asked, course: Course, checklist: list[Plan]) -> list[Line]:
         # There is nothing yet that could be anywhere: first of all a certificate is made.
         later = list(_SUCCESSORS if course.why == _SUCCESSOR else Phase)
         return [_open(asked, course, course.plan), *(Line(one, Mark.LATER) for one in later[1:-1])]
+    corner = asked.present.corners[course.plan.rotation.server]
     first = next((number for number, line in enumerate(checklist) if line.obstacles), len(checklist))
     return [
         Line(line.phase, Mark.DONE)
-        if number < first
+        if number < first or is_presented(line, corner.seen.view)
         else _open(asked, course, line)
         if number == first
         else Line(line.phase, Mark.LATER)

@@ -27,6 +27,7 @@ CHECKS: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     receiving.does_not_decide,
     receiving.takes_postmaster,
     receiving.gap_bounces,
+    receiving.plain_bounces,
     receiving.reads_elsewhere,
     sending.hub_fails_open,
     sending.reads_elsewhere,

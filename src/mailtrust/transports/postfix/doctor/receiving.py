@@ -101,6 +101,25 @@ def gap_bounces(seen: Seen) -> Iterator[Finding]:
             yield _with_value(finding, "restriction", refused.by)
 
 
+def plain_bounces(seen: Seen) -> Iterator[Finding]:
+    """
+    Where TLS is required, whoever comes without is told 530, and gives up.
+
+    A peer does so in a gap: it could not load its own certificate, or we not ours (454 at STARTTLS), and it
+    tries again in plain text.
+    """
+    for receiver in seen.receivers():
+        level = seen.instance.setting(receiver.service, "smtpd_tls_security_level")
+        if not receiver.ours or level in ("", "none", "may"):
+            continue
+        # Where it also insists on an authority nobody comes so far, and 12131 says it.
+        holds = (seen.instance.holds(receiver.service, one) for one in ("soft_bounce", "smtpd_tls_req_ccert"))
+        if not any(holds):
+            name = "smtpd_tls_security_level"
+            finding = _about(seen, receiver, catalog.GAP_BOUNCES, _setting(seen, receiver, name))
+            yield _with_value(finding, "restriction", f"{name} = {level}")
+
+
 def authorities_hinted(seen: Seen) -> Iterator[Finding]:
     """A server that names authorities is shown nothing by clients that have nothing of theirs."""
     for receiver in seen.receivers():
