@@ -20,8 +20,9 @@ settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     # What tests do is nothing for the log of the machine they run on.
     os.environ["MAILTRUST_LOG"] = "none"
-    # Under nohup it would be ignored, also by all that tests start.
+    # Under nohup, or behind a script's `&`, they would be ignored, also by all that tests start.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A crowd of a thousand clients, and the server that it meets, live in one process here.
     make_room(4096)
     config.addinivalue_line("markers", "needs(*programs): runs them; see tests/programs.py")
