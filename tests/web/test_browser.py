@@ -59,13 +59,14 @@ def test_the_command_can_be_copied(dashboard: Up, reader: Reader) -> None:
     assert copied == page.locator(".command code").inner_text()
 
 
-def test_a_change_is_shown_without_loading_anew(dashboard: Up, reader: Reader) -> None:
-    """The filter, the focus and the place on the page stay as they are."""
+@pytest.mark.parametrize("below", [300, 400, 500, 580])
+def test_a_change_is_shown_without_loading_anew(dashboard: Up, reader: Reader, below: int) -> None:
+    """The filter, the focus and the place on the page stay as they are, wherever one has scrolled to."""
     page = reader.opens(dashboard.address, viewport={"width": 900, "height": 320})
     page.evaluate("window.isTheSame = true")
     box = page.get_by_role("searchbox")
     box.fill("hub")
-    page.evaluate("scrollTo(0, 400)")
+    page.evaluate(f"scrollTo(0, {below})")
     before = box.evaluate("one => one.getBoundingClientRect().top")
     dashboard.scene.show(a_missing(HUB1), half_unread(HUB2), a_healthy(HUB3))
 

@@ -41,6 +41,19 @@ function keepingFocus(region, exchange) {
   if (again) again.focus({ preventScroll: true });
 }
 
+// What one reads stays where it is while lines above it come and go; at the top one goes on seeing the top.
+// The browser's own way (off in the style sheet) gives up where what it holds on to is exchanged itself.
+function keepingPlace(change) {
+  const top = (one) => one.getBoundingClientRect().top;
+  const seen = [document.activeElement, ...document.querySelectorAll("[data-live]")]
+    .filter((one) => one && one !== body).map((one) => [one, top(one)])
+    .filter(([, at]) => at >= 0 && at < innerHeight);
+  const isAtTop = scrollY === 0;
+  change();
+  const [held, before] = seen.find(([one]) => one.isConnected) || [];
+  if (held && !isAtTop) scrollBy({ top: top(held) - before, behavior: "instant" });
+}
+
 function exchange(next) {
   const nextKeyed = keyed(next);
   const present = keyed(document);
@@ -87,8 +100,7 @@ async function refresh(address = location.href) {
     if (answer.status !== 200 && answer.status !== 404) return;
     if (next.body.dataset.version) version = next.body.dataset.version;
     lookedAt = Date.parse(next.body.dataset.looked) || lookedAt;
-    exchange(next);
-    filter();
+    keepingPlace(() => { exchange(next); filter(); });
     showAge();
     if (heading(document) && heading(document) !== before) said.textContent = heading(document);
   })();
