@@ -15,6 +15,8 @@ from datetime import timedelta
 from mailtrust.lab.ports import LOOPBACK
 
 _READ_BYTES = 65536
+_ROUNDS_TO_LET_IN = 4
+"""A socket is accepted, gets its transport, is told of it, and its task begins: a round of the loop each."""
 
 
 @dataclass(eq=False)
@@ -47,6 +49,8 @@ class SlowLinks:
         def accept(asks: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
             carrying = asyncio.create_task(self._carry(link, asks, answers))
             link.connections.add(carrying)
+            # Also of one that is cancelled before it has begun.
+            carrying.add_done_callback(lambda _: answers.transport.abort())
             carrying.add_done_callback(link.connections.discard)
 
         link.server = await asyncio.start_server(accept, LOOPBACK, 0)
@@ -74,9 +78,12 @@ class SlowLinks:
         self._is_closed = True
         for link in self._links:
             link.server.close()
-        # Who was being accepted at that moment is let in, to be turned away.
-        await asyncio.sleep(0)
+        # Who was being accepted at that moment is let in, to be turned away; to be let in takes some rounds
+        # of the loop, and to be closed another one.
+        for _ in range(_ROUNDS_TO_LET_IN):
+            await asyncio.sleep(0)
         await _cancelled([one for link in self._links for one in link.connections])
+        await asyncio.sleep(0)
 
     def _of(self, name: str) -> Iterator[_Link]:
         return (link for link in self._links if name in (link.reader, link.source))
