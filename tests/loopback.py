@@ -97,6 +97,9 @@ async def serving(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        # Whom the loop lets in at this moment is met some rounds later.
+        for _ in range(4):
+            await asyncio.sleep(0)
         writers = tuple(going_on.values())
         for task in going_on:
             task.cancel()
