@@ -23,15 +23,15 @@ from mailtrust.cli.audit_options import (
     PasswordFileOption,
     ReplicasOption,
 )
-from mailtrust.cli.files import STANDARD_OUTPUT, write_file, write_standard_output
+from mailtrust.cli.files import STANDARD_OUTPUT, write_report
 from mailtrust.cli.frame import JsonOption, UsageError, given, session, texts
-from mailtrust.cli.output import as_json, caution, emit
+from mailtrust.cli.output import as_json, emit
 from mailtrust.cli.program import application
 from mailtrust.config import Config, duration
 from mailtrust.core.advice import BY_NUMBER, Profile, advise
 from mailtrust.core.checks import Verdict
 from mailtrust.core.events import catalog
-from mailtrust.errors import BadInput, MailtrustError
+from mailtrust.errors import BadInput
 
 app = application()
 
@@ -141,7 +141,7 @@ def analyze(
     if html is not None:
         from mailtrust.cli.analyze_html import analysis_html
 
-        failed = not _write(html, analysis_html(seen, shelf, compared, here.typed))
+        failed = not write_report(html, analysis_html(seen, shelf, compared, here.typed))
     if not chosen and not asked.servers:
         remember(config, as_json(report), exchange=abroad)
     raise typer.Exit(1 if failed else EXIT_CODES[seen.verdict])
@@ -180,16 +180,3 @@ def _list(only: frozenset[int], profile: Profile | None, lang: str | None, *, js
     )
     numbers = [one for one in everything if (one in only if only else told_in(one, profile))]
     show_rules(numbers, shelf, whole=bool(only), json_output=json_output)
-
-
-def _write(file: Path, text: str) -> bool:
-    """Whether it was written.  The report was made, and is not lost with a file that cannot be."""
-    if file == STANDARD_OUTPUT:
-        write_standard_output(text.encode())
-        return True
-    try:
-        write_file(file, text.encode(), secret=False)
-    except MailtrustError as error:
-        caution(f"{error.message}; {error.hint}")
-        return False
-    return True

@@ -29,13 +29,13 @@ from mailtrust.cli.files import (
     STANDARD_OUTPUT,
     read_file,
     write_file,
-    write_standard_output,
+    write_report,
 )
 from mailtrust.cli.frame import JsonOption, UsageError, given, session, texts
 from mailtrust.cli.output import as_json, caution, emit, say
 from mailtrust.cli.program import application
 from mailtrust.core.exchange.judgement import Audit
-from mailtrust.errors import BadInput, MailtrustError
+from mailtrust.errors import BadInput
 from mailtrust.texts import Texts
 
 app = application()
@@ -107,12 +107,8 @@ def exchange(
     if html is not None:
         from mailtrust.cli.audit_html import audit_html
 
-        page = audit_html(seen, shelf, since)
-        if to_stdout:
-            write_standard_output(page.encode())
-        else:
-            files[html] = page
-    failed = [file for file, text in files.items() if not _write(file, text)]
+        files[html] = audit_html(seen, shelf, since)
+    failed = [file for file, text in files.items() if not write_report(file, text)]
     raise typer.Exit(1 if saw_nothing(seen) or failed else 0)
 
 
@@ -151,13 +147,3 @@ def _compared(seen: Audit, shelf: Texts, last: Path | None) -> tuple[Changes | N
         caution(f"{error.message}; it was left as it is, and this run was not written to it")
         return None, False
     return changes(before, run_of(audit_report(seen, shelf))), True
-
-
-def _write(file: Path, text: str) -> bool:
-    """Whether it was written.  The page was made, and is not lost with a file that cannot be."""
-    try:
-        write_file(file, text.encode(), secret=False)
-    except MailtrustError as error:
-        caution(f"{error.message}; {error.hint}")
-        return False
-    return True

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from mailtrust import durable
+from mailtrust.cli.output import caution
 from mailtrust.errors import BadInput, MailtrustError
 
 STANDARD_OUTPUT = Path("-")
@@ -59,3 +60,16 @@ def write_standard_output(data: bytes) -> None:
     """Exactly that, whatever the encoding of the screen."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
+
+
+def write_report(file: Path, text: str) -> bool:
+    """Whether it was written, to - as well.  What was made is not lost with a file that cannot be."""
+    if file == STANDARD_OUTPUT:
+        write_standard_output(text.encode())
+        return True
+    try:
+        write_file(file, text.encode(), secret=False)
+    except MailtrustError as error:
+        caution(f"{error.message}; {error.hint}")
+        return False
+    return True
